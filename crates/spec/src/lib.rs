@@ -1,1 +1,15 @@
-//! spec
+//! The words of kist: ids, digests, references, image documents, what a container is and what a bundle is. Pure: no I/O, no clock,
+//! no environment. Everything here is parsed once, at the door; after that the type is the proof.
+
+pub mod bundle;
+pub mod capability;
+pub mod container;
+pub mod digest;
+pub mod id;
+pub mod image;
+pub mod mount;
+pub mod platform;
+pub mod reference;
+pub mod resources;
+pub mod seccomp;
+pub mod time;

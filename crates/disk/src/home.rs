@@ -1,0 +1,105 @@
+//! Where things lie.
+//!
+//! ```text
+//! root (/var/lib/kist)   format.json  blobs/ snapshots/ drafts/ images/   the store's
+//!                        containers/<id>/{config,settings,exit}.json log  one directory a container
+//!                        names/<name> -> <id>                             exclusive links
+//! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
+//! ```
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use spec::id::ContainerId;
+
+use crate::record::{DiskError, Record, read, write};
+use crate::replace::Durability;
+
+/// Why the engine's directories cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// A directory could not be made or entered.
+    #[error("cannot use {0}")]
+    Unusable(PathBuf, #[source] io::Error),
+    /// format.json is damaged or newer than this program.
+    #[error(transparent)]
+    Format(#[from] DiskError),
+}
+
+/// `format.json`: which layout the root has. A newer layout is refused as any newer record is.
+#[derive(Serialize, Deserialize)]
+struct Layout {}
+
+impl Record for Layout {
+    const FILE: &'static str = "format.json";
+    const FORMAT: u32 = 1;
+}
+
+/// The two directories everything lies below.
+#[derive(Clone, Debug)]
+pub struct Home {
+    root: PathBuf,
+    run: PathBuf,
+}
+
+impl Home {
+    /// Makes what is missing and checks the root's format. Both paths must be absolute.
+    ///
+    /// # Errors
+    /// [`HomeError`].
+    pub fn open(root: &Path, run: &Path) -> Result<Home, HomeError> {
+        let home = Home { root: root.into(), run: run.into() };
+        if read::<Layout>(root)?.is_none() {
+            for dir in [home.root.clone(), home.containers(), home.names()] {
+                make(&dir)?;
+            }
+            write(root, &Layout {}, Durability::Durable)?;
+        }
+        make(run)?;
+        Ok(home)
+    }
+
+    /// The root directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The run directory.
+    #[must_use]
+    pub fn run(&self) -> &Path {
+        &self.run
+    }
+
+    /// All containers' directories.
+    #[must_use]
+    pub fn containers(&self) -> PathBuf {
+        self.root.join("containers")
+    }
+
+    /// One container's directory.
+    #[must_use]
+    pub fn container(&self, id: &ContainerId) -> PathBuf {
+        self.containers().join(id.as_str())
+    }
+
+    /// The names' directory.
+    #[must_use]
+    pub fn names(&self) -> PathBuf {
+        self.root.join("names")
+    }
+
+    /// The run directory of one container's monitor.
+    #[must_use]
+    pub fn sandbox(&self, id: &ContainerId) -> PathBuf {
+        self.run.join(id.as_str())
+    }
+}
+
+fn make(dir: &Path) -> Result<(), HomeError> {
+    DirBuilder::new().recursive(true).mode(0o711).create(dir).map_err(|e| HomeError::Unusable(dir.into(), e))?;
+    fs::metadata(dir).map(|_| ()).map_err(|e| HomeError::Unusable(dir.into(), e))
+}

@@ -1,0 +1,155 @@
+//! Mounts: what a user asks for (`-v`, `--mount`, `--tmpfs`) and what a bundle carries to the kernel.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// How mount events pass between the host and a mount (mount_namespaces(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// Neither way.
+    Private,
+    /// Neither way, and everything below too. Docker's default.
+    Rprivate,
+    /// From the host into the container.
+    Slave,
+    /// The same for everything below.
+    Rslave,
+    /// Both ways.
+    Shared,
+    /// The same for everything below.
+    Rshared,
+}
+
+/// One mount that a user asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserMount {
+    /// Absolute, clean path in the container.
+    pub target: PathBuf,
+    /// No writing through it.
+    pub readonly: bool,
+    /// What is mounted.
+    pub kind: UserMountKind,
+}
+
+/// What a user mounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "type")]
+pub enum UserMountKind {
+    /// A path of the host.
+    Bind {
+        /// Absolute path on the host.
+        source: PathBuf,
+        /// Whether a missing source is an error (`--mount`) or becomes a directory (`-v`).
+        missing: MissingSource,
+        /// `rprivate` unless said otherwise.
+        propagation: Propagation,
+        /// Whether what is mounted below the source comes along.
+        submounts: Submounts,
+    },
+    /// Memory.
+    Tmpfs {
+        /// Limit in bytes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        size_bytes: Option<u64>,
+        /// Permission bits of its root.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mode: Option<u32>,
+        /// Further words of `--tmpfs`: `exec`, `uid=1`, `noatime`, …
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        options: Vec<String>,
+    },
+}
+
+/// What a bind mount does about a source that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingSource {
+    /// Refuse.
+    Fail,
+    /// Make a directory.
+    Create,
+}
+
+/// Mounts below a bind mount's source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Submounts {
+    /// They come along; when the mount is read-only, so are they where the kernel can (5.12).
+    Recursive,
+    /// They come along and stay writable.
+    RecursiveWritable,
+    /// They come along and must become read-only.
+    RecursiveReadonly,
+    /// They stay behind.
+    None,
+}
+
+/// One mount of a bundle, ready for the kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// Absolute path in the container; missing parts are made.
+    pub target: PathBuf,
+    /// What is mounted.
+    pub kind: MountKind,
+    /// How.
+    pub attributes: MountAttributes,
+    /// Set after the mount, if at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagation: Option<Propagation>,
+}
+
+/// What a bundle mounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MountKind {
+    /// A new instance of a file system: `proc`, `sysfs`, `tmpfs`, `devpts`, `mqueue`.
+    Filesystem {
+        /// Its type.
+        fstype: String,
+        /// What /proc/mounts shows as its device.
+        source: String,
+        /// fsconfig(2) keys with their values; none for a flag.
+        options: Vec<(String, Option<String>)>,
+    },
+    /// A file or directory of the host.
+    Bind {
+        /// Absolute path on the host, resolved before the root is changed.
+        source: PathBuf,
+        /// Whether mounts below it come along.
+        recursive: bool,
+    },
+    /// The container's own view of the control groups, as /sys/fs/cgroup.
+    Cgroup,
+}
+
+/// Attributes of one mount (mount_setattr(2)).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MountAttributes {
+    /// MOUNT_ATTR_RDONLY.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub readonly: bool,
+    /// MOUNT_ATTR_RDONLY on everything below too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub readonly_below: bool,
+    /// MOUNT_ATTR_NOSUID.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nosuid: bool,
+    /// MOUNT_ATTR_NODEV.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nodev: bool,
+    /// MOUNT_ATTR_NOEXEC.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub noexec: bool,
+    /// MOUNT_ATTR_NOATIME.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub noatime: bool,
+    /// MOUNT_ATTR_STRICTATIME.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strictatime: bool,
+    /// MOUNT_ATTR_NODIRATIME.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub nodiratime: bool,
+}
