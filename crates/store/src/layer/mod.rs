@@ -1,0 +1,108 @@
+//! One layer of an image: a tar stream becomes a directory for overlayfs, and comes back byte for byte.
+//!
+//! - [`decompress`]: gzip, zstd or plain bytes → tar bytes.
+//! - [`apply`]: tar → the directory of a new layer, whiteouts translated, and a *recipe* recorded on the way.
+//! - [`assemble`]: directory + recipe → the identical tar, so that an image is kept on disk once.
+//! - [`diff`]: an overlay upper directory → a new layer's tar.
+//!
+//! Everything in a layer is hostile. What holds: nothing outside the directory is created, opened or changed, because
+//! every name is walked one component at a time with `O_NOFOLLOW` and symbolic links are resolved here, inside the
+//! root; no node of an archive is ever opened but directories and the regular files that this room wrote itself;
+//! nothing is created but with `O_EXCL`; overlayfs' own attributes are never taken from an archive.
+//!
+//! ```text
+//! decompress(compressed, Ratio::GUARDED)? -> hash it -> apply(tar, dir, Options { .. })? -> fsync the recipe, syncfs
+//! ```
+
+mod apply;
+mod assemble;
+mod decompress;
+mod diff;
+mod recipe;
+mod tree;
+mod unpack;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+pub use apply::{Applied, Limits, Options, Recording, Whiteouts, apply, sync};
+pub use assemble::{Assembly, assemble};
+pub use decompress::{Compression, Ratio, decompress};
+pub use diff::{Written, diff};
+
+use crate::tar::TarError;
+
+/// Why a layer could not be applied, assembled or written.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// The archive is broken or cut short.
+    #[error(transparent)]
+    Tar(#[from] TarError),
+    /// The archive is well formed but asks for what no layer may do, or for what cannot be.
+    #[error("refused layer entry {entry}: {why}")]
+    Refused {
+        /// The member that asked.
+        entry: String,
+        /// The broken rule.
+        why: String,
+    },
+    /// A bound of [`Limits`] or [`Ratio`] was crossed.
+    #[error("the layer is larger than allowed: {0}")]
+    TooLarge(String),
+    /// The bytes are compressed in a way that layers are not.
+    #[error("a layer compressed with {0} is not read: decompress it first, or use gzip or zstd")]
+    Compression(&'static str),
+    /// The file system refused.
+    #[error("{act} {entry}")]
+    Io {
+        /// What was being done.
+        act: &'static str,
+        /// To what.
+        entry: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The recipe is not one, or is cut short.
+    #[error("damaged layer recipe: {0}")]
+    Recipe(String),
+    /// The directory no longer holds what the recipe took from it.
+    #[error("the layer's directory has changed: {entry}: {what}")]
+    Changed {
+        /// Which file.
+        entry: String,
+        /// The difference.
+        what: String,
+    },
+}
+
+impl LayerError {
+    fn refused(entry: &[u8], why: impl Into<String>) -> LayerError {
+        LayerError::Refused { entry: crate::tar::show(entry), why: why.into() }
+    }
+
+    fn io(act: &'static str, entry: &[u8], source: impl Into<io::Error>) -> LayerError {
+        let entry = if entry.is_empty() { "/".to_owned() } else { crate::tar::show(entry) };
+        LayerError::Io { act, entry, source: source.into() }
+    }
+}
+
+/// For fuzzing: applies any bytes to the empty directory `dir` and, where that succeeds, checks that the layer can be
+/// assembled to the same bytes. Must return and touch nothing outside `dir`.
+///
+/// # Panics
+/// When an applied archive does not come back: the bug that is looked for.
+pub fn fuzz(archive: &[u8], dir: std::os::fd::BorrowedFd<'_>) {
+    let mut recipe = Vec::new();
+    let limits = Limits { entries: 10_000, bytes: 64 << 20 };
+    let options = Options { whiteouts: Whiteouts::Trusted, limits, recording: Recording::To(&mut recipe) };
+    if apply(archive, dir, options).is_err() {
+        return;
+    }
+    let mut again = Vec::new();
+    let assembled = assemble(dir, io::Cursor::new(recipe)).map(|mut tar| io::Read::read_to_end(&mut tar, &mut again));
+    assert!(matches!(assembled, Ok(Ok(_))), "an applied archive cannot be assembled: {assembled:?}");
+    assert!(again == archive, "an applied archive comes back differently");
+}
