@@ -288,7 +288,8 @@ mod tests {
             Ok(set) => {
                 let gained = set.difference(DOCKER_DEFAULT);
                 let lost = DOCKER_DEFAULT.difference(set);
-                let list = |set: CapabilitySet| set.iter().map(|one| one.name()[4..].to_owned()).collect::<Vec<_>>().join(" ");
+                let list =
+                    |set: CapabilitySet| set.iter().map(|one| one.name()[4..].to_owned()).collect::<Vec<_>>().join(" ");
                 format!("{} +[{}] -[{}]", set.iter().count(), list(gained), list(lost))
             }
             Err(error) => error.to_string(),
@@ -307,17 +308,41 @@ mod tests {
     fn adds_and_drops_follow_docker() {
         check(&[], &[], expect!["14 +[] -[]"]);
         check(&["NET_ADMIN", "cap_sys_ptrace"], &["chown"], expect!["15 +[NET_ADMIN SYS_PTRACE] -[CHOWN]"]);
-        check(&["SYS_ADMIN"], &["all"], expect!["1 +[SYS_ADMIN] -[CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP]"]);
+        check(
+            &["SYS_ADMIN"],
+            &["all"],
+            expect![
+                "1 +[SYS_ADMIN] -[CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP]"
+            ],
+        );
         check(&["CHOWN"], &["CHOWN"], expect!["14 +[] -[]"]);
-        check(&["ALL"], &["ALL", "CHOWN"], expect!["39 +[DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_TIME SYS_TTY_CONFIG LEASE AUDIT_CONTROL MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE] -[CHOWN]"]);
-        check(&[], &["ALL"], expect!["0 +[] -[CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP]"]);
+        check(
+            &["ALL"],
+            &["ALL", "CHOWN"],
+            expect![
+                "39 +[DAC_READ_SEARCH LINUX_IMMUTABLE NET_BROADCAST NET_ADMIN IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_PTRACE SYS_PACCT SYS_ADMIN SYS_BOOT SYS_NICE SYS_TIME SYS_TTY_CONFIG LEASE AUDIT_CONTROL MAC_OVERRIDE MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE] -[CHOWN]"
+            ],
+        );
+        check(
+            &[],
+            &["ALL"],
+            expect![
+                "0 +[] -[CHOWN DAC_OVERRIDE FOWNER FSETID KILL SETGID SETUID SETPCAP NET_BIND_SERVICE NET_RAW SYS_CHROOT MKNOD AUDIT_WRITE SETFCAP]"
+            ],
+        );
     }
 
     #[test]
     fn a_wrong_name_is_refused_in_docker_words() {
         check(&["net_admn"], &[], expect![[r#"invalid CapAdd: unknown capability: "CAP_NET_ADMN""#]]);
         check(&[], &["CAP_X"], expect![[r#"invalid CapDrop: unknown capability: "CAP_X""#]]);
-        check(&["sys_resource"], &[], expect![[r#"invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE""#]]);
+        check(
+            &["sys_resource"],
+            &[],
+            expect![[
+                r#"invalid CapAdd: capability not supported by your kernel or not available in the current environment: "CAP_SYS_RESOURCE""#
+            ]],
+        );
     }
 
     #[test]

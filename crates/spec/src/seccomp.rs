@@ -92,7 +92,9 @@ impl TryFrom<RuleAsWritten> for Rule {
         let mut names = written.names;
         if !written.name.is_empty() {
             if !names.is_empty() {
-                return Err("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
+                return Err(
+                    "both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'",
+                );
             }
             names.push(written.name);
         }
@@ -307,13 +309,17 @@ impl Serialize for KernelVersion {
 
 /// Strictly `<kernel>.<major>`, and an empty text is none, as in Docker.
 fn kernel_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<KernelVersion>, D::Error> {
-    let Some(text) = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     let parsed = text.split_once('.').and_then(|(kernel, major)| {
         Some((kernel.parse::<u8>().ok()?, major.parse::<u8>().ok()?)).filter(|both| *both != (0, 0))
     });
     match parsed {
         Some((kernel, major)) => Ok(Some(KernelVersion(kernel.into(), major.into()))),
-        None => Err(serde::de::Error::custom(format_args!("invalid kernel version: {text:?}, expected \"<kernel>.<major>\""))),
+        None => Err(serde::de::Error::custom(format_args!(
+            "invalid kernel version: {text:?}, expected \"<kernel>.<major>\""
+        ))),
     }
 }
 
@@ -329,7 +335,9 @@ pub enum ProfileError {
     #[error("Decoding seccomp profile failed")]
     Malformed(#[from] serde_json::Error),
     /// Docker refuses it too: which of them counts?
-    #[error("both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'")]
+    #[error(
+        "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'"
+    )]
     TwoArchLists,
 }
 
@@ -378,23 +386,31 @@ mod tests {
     fn what_cannot_be_taken_is_named() {
         check_refused(
             r#"{"defaultAction":"SCMP_ACT_MAYBE"}"#,
-            expect!["Decoding seccomp profile failed: unknown variant `SCMP_ACT_MAYBE`, expected one of `SCMP_ACT_KILL`, `SCMP_ACT_KILL_PROCESS`, `SCMP_ACT_KILL_THREAD`, `SCMP_ACT_TRAP`, `SCMP_ACT_ERRNO`, `SCMP_ACT_TRACE`, `SCMP_ACT_ALLOW`, `SCMP_ACT_LOG`, `SCMP_ACT_NOTIFY` at line 1 column 33"],
+            expect![
+                "Decoding seccomp profile failed: unknown variant `SCMP_ACT_MAYBE`, expected one of `SCMP_ACT_KILL`, `SCMP_ACT_KILL_PROCESS`, `SCMP_ACT_KILL_THREAD`, `SCMP_ACT_TRAP`, `SCMP_ACT_ERRNO`, `SCMP_ACT_TRACE`, `SCMP_ACT_ALLOW`, `SCMP_ACT_LOG`, `SCMP_ACT_NOTIFY` at line 1 column 33"
+            ],
         );
         check_refused(
             r#"{"defaultAction":"SCMP_ACT_LOG","syscalls":[{"name":"a","names":["b"],"action":"SCMP_ACT_LOG"}]}"#,
-            expect![""],
+            expect![
+                "Decoding seccomp profile failed: both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names' at line 1 column 95"
+            ],
         );
         check_refused(
             r#"{"defaultAction":"SCMP_ACT_LOG","architectures":["x86"]}"#,
-            expect![[r#"Decoding seccomp profile failed: unknown seccomp architecture "x86" at line 1 column 54"#]],
+            expect![[r#"Decoding seccomp profile failed: unknown seccomp architecture "x86" at line 1 column 55"#]],
         );
         check_refused(
             r#"{"defaultAction":"SCMP_ACT_LOG","architectures":["SCMP_ARCH_X86"],"archMap":[{"architecture":"SCMP_ARCH_ARM"}]}"#,
-            expect!["both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'"],
+            expect![
+                "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'"
+            ],
         );
         check_refused(
             r#"{"defaultAction":"SCMP_ACT_LOG","syscalls":[{"name":"a","action":"SCMP_ACT_LOG","includes":{"minKernel":"4.8.1"}}]}"#,
-            expect![[r#"Decoding seccomp profile failed: invalid kernel version: "4.8.1", expected "<kernel>.<major>" at line 1 column 112"#]],
+            expect![[
+                r#"Decoding seccomp profile failed: invalid kernel version: "4.8.1", expected "<kernel>.<major>" at line 1 column 112"#
+            ]],
         );
     }
 

@@ -30,8 +30,9 @@ pub fn install(filter: &[libc::sock_filter], flags: Flags) -> io::Result<()> {
     let program = libc::sock_fprog { len, filter: filter.as_ptr().cast_mut() };
     // SAFETY: seccomp(2) reads `program` and the `len` instructions it points at during the call and writes neither; both outlive it.
     // The kernel checks the instructions. What the filter then forbids may fail, which no memory safety rests on.
-    let result =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags.0, std::ptr::from_ref(&program)) };
+    let result = unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags.0, std::ptr::from_ref(&program))
+    };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -48,7 +49,12 @@ mod tests {
         vec![
             instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
             instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, u32::try_from(libc::SYS_getppid).unwrap()),
-            instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | u32::try_from(libc::ENOTNAM).unwrap()),
+            instruction(
+                libc::BPF_RET | libc::BPF_K,
+                0,
+                0,
+                libc::SECCOMP_RET_ERRNO | u32::try_from(libc::ENOTNAM).unwrap(),
+            ),
             instruction(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
         ]
     }
