@@ -20,3 +20,36 @@ pub fn reset() -> io::Result<()> {
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Blocks every signal of this thread, so that [`wait_any`] takes them.
+pub fn block_all() -> io::Result<()> {
+    let all = u64::MAX;
+    // SAFETY: a set of 64 signals, of the size given. SIGKILL and SIGSTOP stay what they are.
+    let result = unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, ptr::null_mut::<u64>(), size_of::<u64>())
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Waits for the next blocked signal and returns its number.
+pub fn wait_any() -> io::Result<i32> {
+    let all = u64::MAX;
+    // SAFETY: a set of 64 signals, of the size given; nothing else is asked for (no siginfo, no timeout).
+    let signal = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigtimedwait,
+            &raw const all,
+            ptr::null_mut::<libc::siginfo_t>(),
+            ptr::null::<libc::timespec>(),
+            size_of::<u64>(),
+        )
+    };
+    i32::try_from(signal).ok().filter(|signal| *signal > 0).ok_or_else(io::Error::last_os_error)
+}
+
+/// Sends any signal by its number (rustix knows the named ones only).
+pub fn send(to: rustix::process::Pid, signal: i32) -> io::Result<()> {
+    // SAFETY: kill takes two numbers.
+    let result = unsafe { libc::kill(to.as_raw_nonzero().get(), signal) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
