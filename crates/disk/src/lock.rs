@@ -43,6 +43,19 @@ impl Lock {
             Err(TryLockError::Error(e)) => Err(e),
         }
     }
+
+    /// Takes `path`, which must be there, together with other shared holders if nobody holds it exclusively now.
+    ///
+    /// # Errors
+    /// Of open(2) and flock(2).
+    pub fn try_shared(path: &Path) -> io::Result<Option<Lock>> {
+        let file = File::open(path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(Lock(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
 }
 
 impl AsFd for Lock {

@@ -1,0 +1,374 @@
+//! What a visitor and a monitor say to each other: one enum for each direction, one message a datagram (SOCK_SEQPACKET), as JSON with
+//! the version beside it: `{"v":1,"m":…}`. A datagram has at most [`MAX_BYTES`]; descriptors travel with it (SCM_RIGHTS).
+//!
+//! ```text
+//! Start           -> Started | Failed | Refused
+//! Attach + stream -> Attached | Refused … Detached when the user typed the detach keys
+//! Exec [+ stream] -> ExecStarted | Failed | Refused … ExecExited
+//! Wait            -> … Exited
+//! Stop, Remove    -> … Done, when it has come true | Refused
+//! everything else -> Done | Refused | Failed
+//! ```
+//!
+//! A visitor may ask again before it was answered: what needs no waiting is answered at once and in order. A visitor's going away
+//! withdraws its waits, not what it asked for. What can be read from `status.json` cannot be asked.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use spec::bundle::Process;
+use spec::container::{Settings, Streams};
+
+use crate::exit::Exit;
+use crate::status::Refused;
+
+/// The version this program speaks. A message of another is refused by name: an engine that was upgraded meets monitors that were not.
+pub const VERSION: u32 = 1;
+
+/// The longest message.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// A visitor's words.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Start the container's process.
+    Start {
+        /// Size of its terminal from the first byte on.
+        console: Option<Size>,
+    },
+    /// Connect the stream socket that comes along with the container's process, which need not run yet.
+    Attach(Attach),
+    /// Run one more process; its stream socket comes along unless `streams` is empty.
+    Exec(Box<Exec>),
+    /// The terminal has another size.
+    Resize {
+        /// Whose terminal.
+        process: Target,
+        /// Its size.
+        size: Size,
+    },
+    /// Send a signal to the container's process.
+    Signal {
+        /// Its number.
+        number: i32,
+        /// What the user wants by it.
+        intent: Intent,
+    },
+    /// Send `signal`, and SIGKILL when that did not end it in time. Cancels restarts.
+    Stop {
+        /// Its number.
+        signal: i32,
+        /// None: wait for ever.
+        timeout_s: Option<u64>,
+    },
+    /// Freeze all its processes.
+    Pause,
+    /// Thaw them.
+    Unpause,
+    /// Say how it ended.
+    Wait(Until),
+    /// Heed the new `settings.json`, already written: limits and restart policy.
+    Update(Box<Settings>),
+    /// Kill it if it runs, give back all it holds and remove the container itself.
+    Remove,
+}
+
+/// A monitor's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Tell {
+    /// It runs.
+    Started {
+        /// Its number on the host.
+        pid: i32,
+    },
+    /// The stream is connected.
+    Attached,
+    /// The user typed the detach keys.
+    Detached,
+    /// The process runs.
+    ExecStarted {
+        /// Which.
+        id: ExecId,
+        /// Its number on the host.
+        pid: i32,
+    },
+    /// The process ended; all its output went into the stream before.
+    ExecExited {
+        /// Which.
+        id: ExecId,
+        /// As a shell counts.
+        code: i32,
+    },
+    /// What was waited for has come true.
+    Exited(Exit),
+    /// So it was done.
+    Done,
+    /// It was tried and went wrong.
+    Failed(Failure),
+    /// The container's state does not allow it; nothing was done.
+    Refused(Refused),
+    /// The message is none that this monitor understands.
+    Misunderstood(String),
+}
+
+/// Connecting to the container's process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attach {
+    /// Which streams.
+    pub streams: Streams,
+    /// How output is written to the socket.
+    pub framing: Framing,
+    /// What comes before the output to be.
+    pub replay: Replay,
+    /// What the user types to detach; heeded only on a terminal.
+    pub detach_keys: DetachKeys,
+}
+
+/// One more process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Exec {
+    /// Chosen by the visitor.
+    pub id: ExecId,
+    /// What to run, complete: nothing is added from the container's own process.
+    pub process: Process,
+    /// Which streams; none: its output goes nowhere.
+    pub streams: Streams,
+    /// How output is written to the socket.
+    pub framing: Framing,
+    /// What the user types to detach; heeded only on a terminal.
+    pub detach_keys: DetachKeys,
+    /// Size of its terminal from the first byte on.
+    pub console: Option<Size>,
+}
+
+/// How output is written to a visitor's stream socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Framing {
+    /// Byte for byte; what a terminal needs.
+    Raw,
+    /// Docker's frames: stream number (1 output, 2 errors), three zeros, length as 32 bits big-endian, bytes.
+    Mux,
+}
+
+/// What an attaching visitor sees first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Replay {
+    /// Nothing: only what is written from now on.
+    Nothing,
+    /// All that the log holds.
+    Log,
+}
+
+/// One process of the container.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// Its first.
+    Init,
+    /// One run by exec.
+    Exec(ExecId),
+}
+
+/// Size of a terminal in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Size {
+    /// Lines.
+    pub rows: u16,
+    /// Characters in a line.
+    pub columns: u16,
+}
+
+/// Why a signal is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intent {
+    /// To be heard, no more.
+    Notify,
+    /// To end the container: it is thawed if it was paused, and no restart follows.
+    End,
+}
+
+/// What a visitor waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Until {
+    /// It does not run: met at once where it has not started or has ended.
+    NotRunning,
+    /// It ends once more.
+    NextExit,
+    /// The container itself is gone: name, layer, control groups, all. Only of one that is removed by its monitor: otherwise the
+    /// monitor leaves without an answer and the visitor watches the container's directory.
+    Removed,
+}
+
+/// What was tried and went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What the visitor does about it.
+    pub kind: FailureKind,
+    /// In words, with causes.
+    pub message: String,
+    /// 126, 127 or 128 for [`FailureKind::Command`]; 125 otherwise.
+    pub exit_code: i32,
+}
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// The process could not be started.
+    Command,
+    /// There is no such exec.
+    NoSuchExec,
+    /// The machine said no.
+    System,
+}
+
+/// An exec's identifier: 64 lower-case hex digits, or any short word of letters, digits and `-_`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ExecId(String);
+
+/// The text is no exec identifier.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid exec ID: {0:?}")]
+pub struct ExecIdError(String);
+
+impl ExecId {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ExecId {
+    type Error = ExecIdError;
+
+    fn try_from(text: String) -> Result<ExecId, ExecIdError> {
+        let good =
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if good { Ok(ExecId(text)) } else { Err(ExecIdError(text)) }
+    }
+}
+
+impl FromStr for ExecId {
+    type Err = ExecIdError;
+
+    fn from_str(text: &str) -> Result<ExecId, ExecIdError> {
+        text.to_owned().try_into()
+    }
+}
+
+impl From<ExecId> for String {
+    fn from(id: ExecId) -> String {
+        id.0
+    }
+}
+
+impl fmt::Display for ExecId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a user types to leave a terminal without ending anything. Empty: nothing does that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DetachKeys(Vec<u8>);
+
+/// The text names no keys.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid detach keys ({text}) provided: Unknown character: '{part}'")]
+pub struct DetachKeysError {
+    text: String,
+    part: String,
+}
+
+impl DetachKeys {
+    /// The bytes in the order typed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for DetachKeys {
+    /// ctrl-p, ctrl-q.
+    fn default() -> DetachKeys {
+        DetachKeys(vec![16, 17])
+    }
+}
+
+impl FromStr for DetachKeys {
+    type Err = DetachKeysError;
+
+    /// `ctrl-a,d`: characters or `ctrl-` and one of `a`…`z @ [ \ ] ^ _` (moby/term `ToBytes`).
+    fn from_str(text: &str) -> Result<DetachKeys, DetachKeysError> {
+        let key = |part: &str| match *part.as_bytes() {
+            [byte] => Some(byte),
+            [b'c', b't', b'r', b'l', b'-', key @ b'a'..=b'z'] => Some(key - b'a' + 1),
+            [b'c', b't', b'r', b'l', b'-', b'@'] => Some(0),
+            [b'c', b't', b'r', b'l', b'-', key @ b'['..=b'_'] => Some(key - b'[' + 27),
+            _ => None,
+        };
+        let parts = text.split(',').filter(|_| !text.is_empty());
+        let keys = parts.map(|part| key(part).ok_or_else(|| DetachKeysError { text: text.into(), part: part.into() }));
+        Ok(DetachKeys(keys.collect::<Result<_, _>>()?))
+    }
+}
+
+/// Why a datagram is no message.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// Another version.
+    #[error(
+        "the message is of version {0} of the monitor protocol, this kist speaks version {VERSION}: the container was started by another version of kist; restart the container"
+    )]
+    Version(u32),
+    /// Not a message of this direction.
+    #[error("the message cannot be understood")]
+    Json(#[source] serde_json::Error),
+    /// Longer than [`MAX_BYTES`].
+    #[error("the message has {0} bytes, more than {MAX_BYTES}")]
+    TooLong(usize),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<M> {
+    v: u32,
+    m: M,
+}
+
+/// A message as bytes.
+///
+/// # Errors
+/// It is too long.
+pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, Malformed> {
+    let bytes = serde_json::to_vec(&Envelope { v: VERSION, m: message }).map_err(Malformed::Json)?;
+    if bytes.len() > MAX_BYTES { Err(Malformed::TooLong(bytes.len())) } else { Ok(bytes) }
+}
+
+/// The message in a datagram.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Malformed> {
+    if bytes.len() > MAX_BYTES {
+        return Err(Malformed::TooLong(bytes.len()));
+    }
+    match serde_json::from_slice::<Envelope<M>>(bytes) {
+        Ok(envelope) if envelope.v == VERSION => Ok(envelope.m),
+        Ok(envelope) => Err(Malformed::Version(envelope.v)),
+        // Another version's words need not parse: say that, not "cannot be understood".
+        Err(error) => match serde_json::from_slice::<Envelope<serde::de::IgnoredAny>>(bytes) {
+            Ok(other) if other.v != VERSION => Err(Malformed::Version(other.v)),
+            Ok(_) | Err(_) => Err(Malformed::Json(error)),
+        },
+    }
+}

@@ -1,0 +1,315 @@
+//! What a container is doing: one enum whose arms carry what is true there, and the moves between them. Pure, but for [`of`].
+
+use disk::{DiskError, Home, Lock, Record, read};
+use serde::{Deserialize, Serialize};
+use spec::id::ContainerId;
+use spec::time::Time;
+
+use crate::exit::Exit;
+use crate::health::Health;
+use crate::protocol::ExecId;
+
+/// `status.json` in the run directory: replaced whole by the monitor alone, never synced.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// What it is doing.
+    pub status: Status,
+    /// How often the restart policy started it again since a user did.
+    pub restarts: u32,
+    /// None: it has no health check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
+    /// Processes run by exec, oldest first; those that ended are forgotten after a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub execs: Vec<ExecState>,
+}
+
+impl Record for State {
+    const FILE: &'static str = "status.json";
+    const FORMAT: u32 = 1;
+}
+
+/// What a container is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It never ran.
+    Created,
+    /// Its process runs.
+    Running(Life),
+    /// Its processes are frozen.
+    Paused(Life),
+    /// It ended and will be started again by its restart policy.
+    Restarting {
+        /// When it is due.
+        due: Time,
+        /// How the last run ended.
+        last: Exit,
+    },
+    /// It ended.
+    Exited(Exit),
+    /// It is being removed.
+    Removing,
+}
+
+/// A running process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life {
+    /// Its number on the host.
+    pub pid: i32,
+    /// Clock ticks after boot at which it began: with the number, it names one process (proc_pid_stat(5), field 22).
+    pub start_time: u64,
+    /// When.
+    pub since: Time,
+}
+
+/// One process run by exec.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecState {
+    /// Which.
+    pub id: ExecId,
+    /// Its number on the host.
+    pub pid: i32,
+    /// None: it runs. Recorded before end of file is released to its visitor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<ExecEnd>,
+}
+
+/// How an exec ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecEnd {
+    /// As a shell counts.
+    pub code: i32,
+    /// When.
+    pub at: Time,
+}
+
+/// The name of a status, without its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the arms of Status")]
+pub enum Phase {
+    Created,
+    Running,
+    Paused,
+    Restarting,
+    Exited,
+    Removing,
+}
+
+/// What a visitor wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "named as the user types them")]
+pub enum Verb {
+    Start,
+    Attach,
+    Exec,
+    Resize,
+    Signal,
+    Stop,
+    Pause,
+    Unpause,
+    Remove,
+}
+
+/// A verb that the state does not allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// What was wanted.
+    pub verb: Verb,
+    /// The state it met.
+    pub met: Phase,
+}
+
+impl Refused {
+    /// In Docker's words, for the container called `id`.
+    #[must_use]
+    pub fn sentence(&self, id: &str) -> String {
+        let restarting = || format!("container {id} is restarting, wait until the container is running");
+        match (self.verb, self.met) {
+            (Verb::Remove, _) => format!("removal of container {id} is already in progress"),
+            (Verb::Start, Phase::Paused) => "cannot start a paused container, try unpause instead".into(),
+            (Verb::Start, Phase::Running | Phase::Restarting) => format!("container {id} is already running"),
+            (Verb::Start, _) => "container is marked for removal and cannot be started".into(),
+            (Verb::Pause, Phase::Paused) => format!("container {id} is already paused"),
+            (Verb::Unpause, _) => format!("container {id} is not paused"),
+            (Verb::Exec, Phase::Paused) => format!("container {id} is paused, unpause the container before exec"),
+            (Verb::Attach, Phase::Paused) => format!("container {id} is paused, unpause the container before attach"),
+            (Verb::Attach | Verb::Exec | Verb::Pause, Phase::Restarting) => restarting(),
+            (Verb::Attach | Verb::Exec | Verb::Pause | Verb::Resize | Verb::Signal | Verb::Stop, _) => {
+                format!("container {id} is not running")
+            }
+        }
+    }
+}
+
+impl Status {
+    /// Its name.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match self {
+            Status::Created => Phase::Created,
+            Status::Running(_) => Phase::Running,
+            Status::Paused(_) => Phase::Paused,
+            Status::Restarting { .. } => Phase::Restarting,
+            Status::Exited(_) => Phase::Exited,
+            Status::Removing => Phase::Removing,
+        }
+    }
+
+    /// Its process, if it has one.
+    #[must_use]
+    pub fn life(&self) -> Option<Life> {
+        match self {
+            Status::Running(life) | Status::Paused(life) => Some(*life),
+            Status::Created | Status::Restarting { .. } | Status::Exited(_) | Status::Removing => None,
+        }
+    }
+
+    fn refuse(&self, verb: Verb) -> Refused {
+        Refused { verb, met: self.phase() }
+    }
+
+    /// Whether a user may start it now.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn may_start(&self) -> Result<(), Refused> {
+        match self {
+            Status::Created | Status::Exited(_) => Ok(()),
+            Status::Running(_) | Status::Paused(_) | Status::Restarting { .. } | Status::Removing => {
+                Err(self.refuse(Verb::Start))
+            }
+        }
+    }
+
+    /// Whether a visitor may attach: before its start as well, and that is how `run` loses no byte.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn may_attach(&self) -> Result<(), Refused> {
+        match self {
+            Status::Created | Status::Exited(_) | Status::Running(_) => Ok(()),
+            Status::Paused(_) | Status::Restarting { .. } | Status::Removing => Err(self.refuse(Verb::Attach)),
+        }
+    }
+
+    /// The process that a verb is for, frozen or not.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn living(&self, verb: Verb) -> Result<Life, Refused> {
+        self.life().ok_or_else(|| self.refuse(verb))
+    }
+
+    /// The process that a verb is for, which must not be frozen.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn running(&self, verb: Verb) -> Result<Life, Refused> {
+        match self {
+            Status::Running(life) => Ok(*life),
+            Status::Created | Status::Paused(_) | Status::Restarting { .. } | Status::Exited(_) | Status::Removing => {
+                Err(self.refuse(verb))
+            }
+        }
+    }
+
+    /// Frozen.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn pause(&self) -> Result<Status, Refused> {
+        self.running(Verb::Pause).map(Status::Paused)
+    }
+
+    /// Thawed.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub fn unpause(&self) -> Result<Status, Refused> {
+        match self {
+            Status::Paused(life) => Ok(Status::Running(*life)),
+            Status::Created | Status::Running(_) | Status::Restarting { .. } | Status::Exited(_) | Status::Removing => {
+                Err(self.refuse(Verb::Unpause))
+            }
+        }
+    }
+
+    /// On its way out.
+    ///
+    /// # Errors
+    /// [`Refused`]: it already is.
+    pub fn remove(&self) -> Result<Status, Refused> {
+        match self {
+            Status::Removing => Err(self.refuse(Verb::Remove)),
+            Status::Created
+            | Status::Running(_)
+            | Status::Paused(_)
+            | Status::Restarting { .. }
+            | Status::Exited(_) => Ok(Status::Removing),
+        }
+    }
+}
+
+/// `started.json` in the container's directory: a run began. Never synced and never removed: where `exit.json` speaks of another run
+/// than this one, the machine or the monitor died before this run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StartMark {
+    pub(crate) since: Time,
+}
+
+impl Record for StartMark {
+    const FILE: &'static str = "started.json";
+    const FORMAT: u32 = 1;
+}
+
+/// What a container is doing, as any visitor sees it: what its living monitor wrote, else how its last run ended.
+///
+/// # Errors
+/// Of the files.
+pub fn of(home: &Home, id: &ContainerId) -> Result<State, DiskError> {
+    let sandbox = home.sandbox(id);
+    if let Some(state) = read::<State>(&sandbox)?
+        && is_held(&sandbox.join("lock"))?
+    {
+        return Ok(state);
+    }
+    let dir = home.container(id);
+    let status = match (read::<Exit>(&dir)?, read::<StartMark>(&dir)?) {
+        (None, None) => Status::Created,
+        (Some(exit), None) => Status::Exited(exit),
+        (exit, Some(mark)) => Status::Exited(exit.filter(|exit| ends(exit, mark)).unwrap_or_else(|| lost(mark))),
+    };
+    let restarts = if let Status::Exited(exit) = &status { exit.restarts } else { 0 };
+    Ok(State { status, restarts, health: None, execs: Vec::new() })
+}
+
+/// Whether the exit is that of the run that the mark began, or of an attempt after it that never became one.
+fn ends(exit: &Exit, mark: StartMark) -> bool {
+    exit.started.unwrap_or(exit.finished) >= mark.since
+}
+
+/// What is said of a run whose end nobody saw: 255, as Docker has it.
+fn lost(mark: StartMark) -> Exit {
+    Exit {
+        code: 255,
+        signal: None,
+        oom_killed: false,
+        error: String::new(),
+        started: Some(mark.since),
+        finished: mark.since,
+        restarts: 0,
+        by_user: false,
+    }
+}
+
+/// Whether somebody holds the lock. It is tried in shared mode, so that visitors do not disturb one another.
+fn is_held(lock: &std::path::Path) -> Result<bool, DiskError> {
+    match Lock::try_shared(lock) {
+        Ok(free) => Ok(free.is_none()),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(DiskError::Io(lock.into(), e)),
+    }
+}
