@@ -1,0 +1,87 @@
+//! kist against its peers from Debian's packages, in one run: samples are interleaved, each waits for an idle run queue, and what counts
+//! is the ratio, because absolute times do not carry over to another machine. Prints Markdown for `docs/benchmarks.md`.
+//!
+//! The peers get private roots below one directory in `/var/tmp` and a private daemon on a unix socket, stopped by its process number;
+//! nothing of them stays but the packages.
+
+mod crun;
+mod image;
+mod machine;
+mod peers;
+mod sample;
+mod scenes;
+
+use anyhow::{Context, Result, bail, ensure};
+use peers::Peers;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    samples: usize,
+    containers_listed: usize,
+    at_once: usize,
+    churn_seconds: u64,
+}
+
+const FULL: Effort = Effort { samples: 50, containers_listed: 1000, at_once: 50, churn_seconds: 20 };
+const QUICK: Effort = Effort { samples: 10, containers_listed: 50, at_once: 10, churn_seconds: 3 };
+
+const SCENES: [&str; 6] = ["run", "exec", "memory", "ps", "storm", "churn"];
+
+pub(crate) fn bench(args: &[&str]) -> Result<()> {
+    let effort = if args.contains(&"--quick") { QUICK } else { FULL };
+    let mut wanted: Vec<&str> = args.iter().copied().filter(|arg| *arg != "--quick").collect();
+    if wanted.is_empty() || wanted.contains(&"all") {
+        wanted = SCENES.to_vec();
+    }
+    if let Some(unknown) = wanted.iter().find(|scene| !SCENES.contains(scene)) {
+        bail!("unknown: bench {unknown}; there are {}", SCENES.join(", "));
+    }
+    peers::install()?;
+    crate::court::release()?;
+    let dir = Dir::new()?;
+    let mut peers = Peers::start(&dir.0).context("starting the peers")?;
+    let measured = machine::describe(&peers).and_then(|machine| {
+        println!("{machine}");
+        wanted.iter().try_for_each(|scene| scenes::play(scene, &peers, effort))
+    });
+    let stopped = peers.stop();
+    measured.and(stopped)
+}
+
+/// A directory of our own on a disk: overlay does not lie on overlay, nor on every tmpfs.
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new() -> Result<Dir> {
+        let path = PathBuf::from(format!("/var/tmp/kist-bench-{}", std::process::id()));
+        fs::create_dir(&path).with_context(|| path.display().to_string())?;
+        Ok(Dir(path))
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        // Never into what is mounted: a daemon that left mounts is a finding, and deleting through them would be another.
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let below: Vec<_> = mounts.lines().filter(|line| line.contains(&*self.0.to_string_lossy())).collect();
+        if below.is_empty() {
+            let _ = fs::remove_dir_all(&self.0);
+        } else {
+            eprintln!("left behind, because these are mounted:\n{}", below.join("\n"));
+        }
+    }
+}
+
+/// The root user's rights are what all peers need.
+fn ensure_root() -> Result<()> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    ensure!(status.lines().any(|line| line.starts_with("Uid:\t0\t")), "bench runs as root");
+    Ok(())
+}
+
+fn utf8(path: &Path) -> &str {
+    path.to_str().expect("our own paths are text")
+}

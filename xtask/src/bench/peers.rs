@@ -1,0 +1,179 @@
+//! The contenders: installed by name, started privately, stopped by number.
+
+use super::crun::Bundle;
+use super::{ensure_root, image, utf8};
+use crate::run::{output, release_program, succeed};
+use anyhow::{Context, Result, bail};
+use std::fs;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const PACKAGES: [(&str, &str); 7] = [
+    ("docker.io", "/usr/sbin/dockerd"),
+    ("docker.io", "/usr/bin/docker"),
+    ("containerd", "/usr/bin/containerd"),
+    ("runc", "/usr/sbin/runc"),
+    ("crun", "/usr/bin/crun"),
+    ("podman", "/usr/bin/podman"),
+    ("busybox-static", "/bin/busybox"),
+];
+
+/// Installs what is missing.
+pub(super) fn install() -> Result<()> {
+    ensure_root()?;
+    let missing: Vec<_> =
+        PACKAGES.iter().filter(|(_, file)| !Path::new(file).exists()).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut install = Command::new("apt-get");
+    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing);
+    succeed(install.env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// An engine with Docker's command line.
+#[derive(Debug, Clone)]
+pub(super) struct Engine {
+    pub(super) name: &'static str,
+    program: PathBuf,
+    args: Vec<String>,
+    env: Vec<(&'static str, String)>,
+    /// What the process that stays with a container is called (15 bytes are kept).
+    pub(super) monitor: &'static str,
+    /// A path that the process carries in command line, environment or descriptors: other engines may run on this machine.
+    pub(super) mark: PathBuf,
+}
+
+impl Engine {
+    pub(super) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).args(args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs to the end and returns the output without the last newline.
+    pub(super) fn ok(&self, args: &[&str]) -> Result<String> {
+        Ok(output(&mut self.command(args))?.trim_end().to_owned())
+    }
+
+    pub(super) fn remove_all(&self) -> Result<()> {
+        let listed = self.ok(&["ps", "-aq"])?;
+        // A command line has its limits too.
+        let ids: Vec<_> = listed.split_whitespace().collect();
+        ids.chunks(100).try_for_each(|ids| self.ok(&[&["rm", "-f"], ids].concat()).map(drop))
+    }
+}
+
+/// All contenders, with the image loaded.
+pub(super) struct Peers {
+    pub(super) engines: Vec<Engine>,
+    pub(super) bundle: Bundle,
+    daemon: Child,
+}
+
+impl Peers {
+    pub(super) fn start(dir: &Path) -> Result<Peers> {
+        let image = image::make(dir)?;
+        let (daemon, docker) = dockerd(dir)?;
+        let mut peers = Peers { engines: vec![kist(dir), docker, podman(dir)?], bundle: Bundle::default(), daemon };
+        let ready = peers.load(&image, dir);
+        if ready.is_err() {
+            peers.stop()?;
+        }
+        ready.map(|()| peers)
+    }
+
+    fn load(&mut self, image: &image::Image, dir: &Path) -> Result<()> {
+        for engine in &self.engines {
+            engine.ok(&["load", "-i", utf8(&image.archive)]).with_context(|| engine.name)?;
+        }
+        let docker = self.engine("docker");
+        self.bundle = Bundle::like_docker(docker, &dir.join("docker/exec"), &image.tree, &dir.join("crun"))?;
+        Ok(())
+    }
+
+    pub(super) fn engine(&self, name: &str) -> &Engine {
+        self.engines.iter().find(|engine| engine.name == name).expect("the engines are named in this file")
+    }
+
+    /// Removes every container and ends the daemon, which ends its containerd.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let bundle = self.bundle.remove();
+        let removed: Vec<_> = self.engines.iter().map(Engine::remove_all).collect();
+        succeed(Command::new("kill").arg(self.daemon.id().to_string()))?;
+        self.daemon.wait()?;
+        bundle.and(removed.into_iter().collect())
+    }
+}
+
+fn kist(dir: &Path) -> Engine {
+    let root = dir.join("kist");
+    let args = ["--root", utf8(&root.join("root")), "--run-root", utf8(&root.join("run"))].map(str::to_owned).to_vec();
+    Engine { name: "kist", program: release_program(), args, env: Vec::new(), monitor: "kist-monitor", mark: root }
+}
+
+fn dockerd(dir: &Path) -> Result<(Child, Engine)> {
+    let root = dir.join("docker");
+    fs::create_dir(&root)?;
+    let socket = root.join("docker.sock");
+    let log = fs::File::create(root.join("log"))?;
+    let mut command = Command::new("/usr/sbin/dockerd");
+    command.arg("--data-root").arg(root.join("data")).arg("--exec-root").arg(root.join("exec"));
+    command.arg("--pidfile").arg(root.join("pid")).arg("-H").arg(format!("unix://{}", utf8(&socket)));
+    command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"]);
+    command.args(["--storage-driver", "overlay2", "--config-file"]).arg(root.join("daemon.json"));
+    fs::write(root.join("daemon.json"), "{}")?;
+    let mut daemon = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while UnixStream::connect(&socket).is_err() {
+        if Instant::now() > deadline || daemon.try_wait()?.is_some() {
+            let _ = daemon.kill();
+            bail!("dockerd does not answer:\n{}", fs::read_to_string(root.join("log")).unwrap_or_default());
+        }
+        sleep(Duration::from_millis(50));
+    }
+    let engine = Engine {
+        name: "docker",
+        program: "/usr/bin/docker".into(),
+        args: vec!["-H".to_owned(), format!("unix://{}", utf8(&socket))],
+        env: vec![("DOCKER_CONFIG", utf8(&root).to_owned())],
+        monitor: "containerd-shim",
+        mark: root,
+    };
+    Ok((daemon, engine))
+}
+
+/// Podman raises limits and asks systemd for cgroups by default; neither is to be had on every machine (its own message says so).
+const CONTAINERS_CONF: &str = "[containers]
+default_ulimits = []
+pids_limit = 0
+[engine]
+cgroup_manager = \"cgroupfs\"
+events_logger = \"file\"
+runtime = \"runc\"
+";
+
+fn podman(dir: &Path) -> Result<Engine> {
+    let root = dir.join("podman");
+    fs::create_dir(&root)?;
+    // The default is RLIM_INFINITY; the machine's own hard limits are what may be had.
+    let hard = |resource: &str| -> Result<String> {
+        let limits = fs::read_to_string("/proc/self/limits")?;
+        let line = limits.lines().find_map(|line| line.strip_prefix(resource)).context("limits")?;
+        let hard = line.split_whitespace().nth(1).context("limits")?;
+        Ok(if hard == "unlimited" { "-1".to_owned() } else { hard.to_owned() })
+    };
+    let (files, processes) = (hard("Max open files")?, hard("Max processes")?);
+    let ulimits = format!("[\"nofile={files}:{files}\", \"nproc={processes}:{processes}\"]");
+    let conf = root.join("containers.conf");
+    fs::write(&conf, CONTAINERS_CONF.replace("[]", &ulimits))?;
+    fs::write(root.join("policy.json"), r#"{"default":[{"type":"insecureAcceptAnything"}]}"#)?;
+    let (storage, run) = (root.join("root"), root.join("run"));
+    let args = ["--root", utf8(&storage), "--runroot", utf8(&run), "--storage-driver", "overlay"];
+    let env = vec![("CONTAINERS_CONF", utf8(&conf).to_owned())];
+    let args = args.map(str::to_owned).to_vec();
+    Ok(Engine { name: "podman", program: "/usr/bin/podman".into(), args, env, monitor: "conmon", mark: root })
+}
