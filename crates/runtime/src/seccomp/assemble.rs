@@ -9,7 +9,7 @@ use libc::{
 };
 use spec::seccomp::{Arg, Op};
 
-use super::select::{Clause, Fate, Machine, Plan, Span};
+use super::select::{Clause, Fate, Plan, Span};
 
 /// Offsets in `struct seccomp_data`. Arguments are 64 bits wide; both our kernels are little-endian.
 const NUMBER: u32 = 0;
@@ -26,7 +26,7 @@ pub(super) fn assemble(plan: &Plan) -> Vec<sock_filter> {
     let mut otherwise = writer.always(libc::SECCOMP_RET_KILL_THREAD);
     let mut machines = Vec::new();
     for machine in plan.machines.iter().rev() {
-        let root = writer.tree(&machine.spans, plan, machine);
+        let root = writer.tree(&machine.spans, plan);
         // The load falls through to what was written last; a tree of a single span may be a return that stands elsewhere.
         writer.near(root, 0);
         let start = writer.write(LOAD, NUMBER);
@@ -51,16 +51,16 @@ struct Writer {
 
 impl Writer {
     /// Finds the span of the number in the accumulator by halves.
-    fn tree(&mut self, spans: &[Span], plan: &Plan, machine: &Machine) -> Place {
+    fn tree(&mut self, spans: &[Span], plan: &Plan) -> Place {
         match spans {
             [one] => match &one.fate {
                 Fate::Always(ret) => self.always(*ret),
-                Fate::First(clauses) => self.first(clauses, plan, machine.wide),
+                Fate::First { clauses, wide } => self.first(clauses, plan, *wide),
             },
             _ => {
                 let (low, high) = spans.split_at(spans.len() / 2);
-                let right = self.tree(high, plan, machine);
-                let left = self.tree(low, plan, machine);
+                let right = self.tree(high, plan);
+                let left = self.tree(low, plan);
                 self.branch(BPF_JGE, high[0].start, right, left)
             }
         }
@@ -80,8 +80,7 @@ impl Writer {
         next
     }
 
-    /// One condition. Without `wide` the upper half of an argument is zero and only the lower halves are compared, as libseccomp does:
-    /// a profile's -1 is 64 bits wide and means the 32-bit -1 there.
+    /// One condition, on the lower half alone unless `wide`.
     fn compare(&mut self, arg: &Arg, wide: bool, yes: Place, no: Place) -> Place {
         let (high, low) = halves(arg.value);
         let upper = if wide { Some(high) } else { None };

@@ -1,6 +1,6 @@
 //! Seccomp: a profile becomes one classic BPF program, with no C library.
 //!
-//! - `docker.rs` holds Docker's default profile, `numbers.rs` the kernel's numbers.
+//! - `docker.rs` holds Docker's default profile, `table.rs` the kernel's numbers, which `numbers.rs` finds.
 //! - `select.rs` decides: which rules count here, and what each ABI does with each number. Its answer is a list of spans over all
 //!   numbers: calls that follow each other and meet the same fate are one span.
 //! - `assemble.rs` makes a balanced tree of comparisons over those spans: some seven steps for any call, and as little work for the
@@ -21,6 +21,7 @@ mod assemble;
 mod docker;
 mod numbers;
 mod select;
+mod table;
 #[cfg(test)]
 mod tests;
 

@@ -1,5 +1,7 @@
 //! What each ABI does with each system call number, as spans.
 
+use std::ops::Range;
+
 use spec::capability::{Capability, CapabilitySet};
 use spec::seccomp::{Action, Arch, Arg, Filter, KernelVersion, Op, Profile, Rule};
 
@@ -9,7 +11,7 @@ use super::numbers::{self, Numbers};
 /// Marks a call of the x32 ABI, which shares the audit architecture of x86_64.
 const X32_BIT: u32 = 0x4000_0000;
 
-/// 32-bit ARM's private calls start here; they are no part of the sequence that grows.
+/// 32-bit ARM's private calls start here; they are no part of the sequence that grows, and never too new.
 const ARM_PRIVATE: u32 = 0xf_0000;
 
 /// AUDIT_ARCH_* of `linux/audit.h`: the ELF machine, with the bits for little-endian and 64-bit.
@@ -40,8 +42,6 @@ pub(super) struct Clause {
 #[derive(Debug)]
 pub(super) struct Machine {
     pub audit: u32,
-    /// Whether its arguments are 64 bits wide.
-    pub wide: bool,
     /// From the number 0 on without gaps; each reaches to the next one's start.
     pub spans: Vec<Span>,
 }
@@ -59,7 +59,12 @@ pub(super) enum Fate {
     /// This return value.
     Always(u32),
     /// The first of these clauses whose conditions hold, else the default.
-    First(Vec<usize>),
+    First {
+        clauses: Vec<usize>,
+        /// Whether arguments are compared in all their 64 bits. On 32-bit ABIs only the lower half is, as libseccomp does: a profile's
+        /// -1 means the 32-bit -1 there. That goes for x32 too, though its registers are wide: what profiles ask about are ints.
+        wide: bool,
+    },
 }
 
 /// Decides everything that does not depend on a call.
@@ -87,7 +92,7 @@ pub(super) fn plan(
         if abi.arch == Arch::X32 {
             continue;
         }
-        machines.push(Machine { audit: abi.audit, wide: abi.wide, spans: abi.spans(default, unknown, &clauses) });
+        machines.push(Machine { audit: abi.audit, spans: abi.spans(default, unknown, &clauses) });
     }
     if *native == Arch::X86_64 {
         let x32 = abis.iter_mut().find(|abi| abi.arch == Arch::X32);
@@ -116,7 +121,7 @@ struct Abi {
 fn abis(profile: &Profile, native: &Arch) -> Result<Vec<Abi>, SeccompError> {
     let runs: &[(Arch, u32, bool)] = match native {
         Arch::X86_64 => {
-            &[(Arch::X86_64, AUDIT_X86_64, true), (Arch::X86, AUDIT_I386, false), (Arch::X32, AUDIT_X86_64, true)]
+            &[(Arch::X86_64, AUDIT_X86_64, true), (Arch::X86, AUDIT_I386, false), (Arch::X32, AUDIT_X86_64, false)]
         }
         Arch::Aarch64 => &[(Arch::Aarch64, AUDIT_AARCH64, true), (Arch::Arm, AUDIT_ARM, false)],
         Arch::X86 | Arch::X32 | Arch::Arm | Arch::Foreign(_) => return Err(SeccompError::Native(native.clone())),
@@ -188,7 +193,7 @@ fn first_name(rule: &Rule) -> String {
 }
 
 impl Abi {
-    fn add(&mut self, numbers: Numbers, clauses: std::ops::Range<usize>) {
+    fn add(&mut self, numbers: Numbers, clauses: Range<usize>) {
         let Some(number) = numbers.on(&self.arch) else { return };
         if number < ARM_PRIVATE {
             self.newest = self.newest.max(Some(number));
@@ -205,21 +210,23 @@ impl Abi {
             return;
         }
         let (_, through, which) = MULTIPLEXED[at];
+        // ipc(2) has a version in the upper half of its first argument, which it mostly ignores.
+        let value = if through == IPC { 0xffff } else { 0xffff_ffff };
         self.entries.push(entry(through, clauses.len()));
-        // ipc(2) has a version in the upper half of its first argument, and ignores what else stands there.
-        clauses.push(Clause { ret, args: vec![Arg { index: 0, value: 0xffff, value_two: which, op: Op::MaskedEq }] });
+        clauses.push(Clause { ret, args: vec![Arg { index: 0, value, value_two: which, op: Op::MaskedEq }] });
     }
 
     /// Joins the entries into spans over all numbers. `unknown` is for numbers after the newest named.
     fn spans(&mut self, default: u32, unknown: Option<u32>, clauses: &[Clause]) -> Vec<Span> {
         self.entries.sort_unstable();
-        let unknown = unknown.zip(self.newest).map(|(ret, newest)| (newest + 1, ret));
+        let end = if self.arch == Arch::Arm { ARM_PRIVATE } else { u32::MAX };
+        let unknown = unknown.zip(self.newest).map(|(ret, newest)| (newest + 1..end, ret));
         let mut spans = Spans { list: Vec::with_capacity(128), default, unknown };
         let mut next = 0;
         for same in self.entries.chunk_by(|a, b| number(*a) == number(*b)) {
             let number = number(same[0]);
             spans.unnamed(next, number);
-            spans.push(Span { start: number, fate: fate(same, clauses) });
+            spans.push(Span { start: number, fate: fate(same, clauses, self.wide) });
             next = number + 1;
         }
         spans.unnamed(next, u32::MAX);
@@ -231,19 +238,23 @@ impl Abi {
 struct Spans {
     list: Vec<Span>,
     default: u32,
-    /// From this number on this return value.
-    unknown: Option<(u32, u32)>,
+    /// The numbers after the newest named, and their return value.
+    unknown: Option<(Range<u32>, u32)>,
 }
 
 impl Spans {
     /// The numbers from `from` up to `to`.
     fn unnamed(&mut self, from: u32, to: u32) {
-        let (beyond, ret) = self.unknown.unwrap_or((u32::MAX, self.default));
-        if from < to.min(beyond) {
-            self.push(span(from, self.default));
-        }
-        if from.max(beyond) < to {
-            self.push(span(from.max(beyond), ret));
+        let (beyond, ret) = self.unknown.clone().unwrap_or((u32::MAX..u32::MAX, self.default));
+        let parts = [
+            (from, to.min(beyond.start), self.default),
+            (from.max(beyond.start), to.min(beyond.end), ret),
+            (from.max(beyond.end), to, self.default),
+        ];
+        for (start, end, ret) in parts {
+            if start < end {
+                self.push(span(start, ret));
+            }
         }
     }
 
@@ -271,11 +282,11 @@ fn clause(entry: u64) -> usize {
 }
 
 /// What becomes of one number.
-fn fate(same: &[u64], clauses: &[Clause]) -> Fate {
+fn fate(same: &[u64], clauses: &[Clause], wide: bool) -> Fate {
     let indices = || same.iter().map(|entry| clause(*entry));
     match indices().find(|at| clauses[*at].args.is_empty()) {
         Some(at) => Fate::Always(clauses[at].ret),
-        None => Fate::First(indices().collect()),
+        None => Fate::First { clauses: indices().collect(), wide },
     }
 }
 
