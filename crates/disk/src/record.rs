@@ -60,10 +60,17 @@ struct Envelope<R> {
 /// # Errors
 /// [`DiskError::Io`]; then the old record stands.
 pub fn write<R: Record>(dir: &Path, record: &R, durability: Durability) -> Result<(), DiskError> {
-    let path = dir.join(R::FILE);
-    let bytes =
-        serde_json::to_vec(&Envelope { format: R::FORMAT, record }).map_err(|e| DiskError::Damaged(path.clone(), e))?;
-    replace(&path, &bytes, durability).map_err(|e| DiskError::Io(path, e))
+    write_at(&dir.join(R::FILE), record, durability)
+}
+
+/// Replaces the record at `path`: for records of which a directory holds many.
+///
+/// # Errors
+/// [`DiskError::Io`]; then the old record stands.
+pub fn write_at<R: Record>(path: &Path, record: &R, durability: Durability) -> Result<(), DiskError> {
+    let bytes = serde_json::to_vec(&Envelope { format: R::FORMAT, record })
+        .map_err(|e| DiskError::Damaged(path.to_owned(), e))?;
+    replace(path, &bytes, durability).map_err(|e| DiskError::Io(path.to_owned(), e))
 }
 
 /// The record in `dir`, or none where there is no such file.
@@ -71,7 +78,15 @@ pub fn write<R: Record>(dir: &Path, record: &R, durability: Durability) -> Resul
 /// # Errors
 /// All of [`DiskError`].
 pub fn read<R: Record>(dir: &Path) -> Result<Option<R>, DiskError> {
-    let path = dir.join(R::FILE);
+    read_at(&dir.join(R::FILE))
+}
+
+/// The record at `path`, or none where there is no such file.
+///
+/// # Errors
+/// All of [`DiskError`].
+pub fn read_at<R: Record>(path: &Path) -> Result<Option<R>, DiskError> {
+    let path = path.to_owned();
     let bytes = match fs::read(&path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(|e| DiskError::Io(path.clone(), e))?,
