@@ -28,9 +28,11 @@ impl Bundle {
         let captured = fs::read(&captured).with_context(|| captured.display().to_string())?;
         let mut bundle = Bundle { state: dir.join("state"), short: dir.join("short"), running: false };
         let long = dir.join("long");
-        for (bundle, args) in [(&bundle.short, json!(["true"])), (&long, json!(["sleep", "100000"]))] {
+        for (bundle, name, args) in
+            [(&bundle.short, "short", json!(["true"])), (&long, "long", json!(["sleep", "100000"]))]
+        {
             fs::create_dir_all(bundle)?;
-            let document = adapt(serde_json::from_slice(&captured)?, tree, args);
+            let document = adapt(serde_json::from_slice(&captured)?, tree, name, args);
             fs::write(bundle.join("config.json"), document.to_string())?;
         }
         succeed(
@@ -40,10 +42,9 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// crun 1.8 refuses a machine with cgroup v1 and v2 mounted side by side; without a cgroup manager it runs, and does less.
     fn crun(&self, args: &[&str]) -> Command {
         let mut command = Command::new("/usr/bin/crun");
-        command.arg("--root").arg(&self.state).arg("--cgroup-manager=disabled").args(args);
+        command.arg("--root").arg(&self.state).arg("--cgroup-manager=cgroupfs").args(args);
         command
     }
 
@@ -63,16 +64,13 @@ impl Bundle {
     }
 }
 
-/// Docker's document with another command on another tree, without the hook that calls Docker back and the cgroup that is Docker's.
-fn adapt(mut document: Value, tree: &Path, args: Value) -> Value {
+/// Docker's document with another command on another tree, in a cgroup of its own, without the hook that calls Docker back.
+fn adapt(mut document: Value, tree: &Path, name: &str, args: Value) -> Value {
     document["process"]["args"] = args;
+    document["linux"]["cgroupsPath"] = json!(format!("/kist-bench-{}-{name}", std::process::id()));
     document["root"] = json!({ "path": tree });
     if let Some(fields) = document.as_object_mut() {
         fields.remove("hooks");
-    }
-    if let Some(linux) = document["linux"].as_object_mut() {
-        linux.remove("cgroupsPath");
-        linux.remove("resources");
     }
     document
 }

@@ -19,7 +19,11 @@ pub(super) fn describe(peers: &Peers) -> Result<String> {
     let memory = memory.lines().next().unwrap_or_default().split_whitespace().nth(1).unwrap_or_default().to_owned();
     let kernel = read("/proc/sys/kernel/osrelease");
     let file_system = output(Command::new("stat").args(["-f", "-c", "%T", "/var/tmp"]))?;
-    let cgroups = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() { "v2" } else { "v1 or hybrid" };
+    let cgroups = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
+        "v2"
+    } else {
+        "v1 (a v2 hierarchy without controllers is hidden from all)"
+    };
     let mut text = format!(
         "Machine: {cpus} CPUs ({model}), {memory} kB memory, kernel {}, {}, cgroup {cgroups}.\n\nContenders:",
         kernel.trim_end(),
@@ -62,7 +66,8 @@ pub(super) fn holdings(root: &Path) -> Vec<(&'static str, u64)> {
     let lines = |path: &str| read(path).lines().count() as u64;
     let first = |path: &str| read(path).split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0);
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = processes.filter(|entry| entry.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit()));
+    // One that has exited and waits for its parent has no command line any more, like the kernel's own threads.
+    let processes = processes.filter(|entry| !read(entry.path().join("cmdline")).is_empty());
     let available = read("/proc/meminfo");
     let available =
         available.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.split_whitespace().next()?.parse().ok());
