@@ -1,0 +1,15 @@
+//! Docker's shapes: what `inspect` answers and what the rows of lists say, with Go's `null`, `[]` and zero times.
+//!
+//! Pure: plain structs with public fields, filled from the engine's words elsewhere in this folder, and printed here.
+
+pub(crate) mod container;
+pub(crate) mod container_row;
+pub(crate) mod go;
+pub(crate) mod host_config;
+pub(crate) mod image;
+pub(crate) mod image_row;
+pub(crate) mod json;
+pub(crate) mod phase;
+
+#[cfg(test)]
+pub(crate) mod tests;
