@@ -1,1 +1,4 @@
 //! store
+
+pub mod layer;
+pub mod tar;

@@ -16,8 +16,11 @@
 
 mod apply;
 mod assemble;
+mod attributes;
+mod books;
 mod decompress;
 mod diff;
+mod ledger;
 mod recipe;
 mod tree;
 mod unpack;

@@ -144,9 +144,9 @@ impl TarError {
     }
 
     fn read(entry: &[u8], source: io::Error) -> TarError {
-        match source.kind() {
-            io::ErrorKind::UnexpectedEof => TarError::Truncated { entry: show(entry) },
-            _other => TarError::Read { entry: show(entry), source },
+        match source.kind() == io::ErrorKind::UnexpectedEof {
+            true => TarError::Truncated { entry: show(entry) },
+            false => TarError::Read { entry: show(entry), source },
         }
     }
 }
