@@ -1,5 +1,14 @@
-//! What templates print, checked once against the docker command (28.2.2) over the same container: these tables agree
-//! with it word for word, but for what `answered_where_docker_refuses` names.
+//! What templates print, checked once against the docker command (28.2.2) over the same container. Of 237 templates 213
+//! agreed word for word. The others differ so:
+//!
+//! - `docker ps` first runs a template over an empty row and says `failed to execute template: ` (or `failed to parse
+//!   template: `) where these tables say `template parsing error: `; the text behind is the same, but for the empty value.
+//! - Over plain JSON docker keeps numbers as text (`json.Number`): `len`, `index`, `upper` and `eq` with a string take them.
+//!   Here a number stays a number.
+//! - A struct in a struct prints in full, where docker prints a pointer.
+//! - `call` and `printf`'s `%[1]d` are not known.
+//! - `HealthStatus` is a field since docker 29; ages differ by the clock; the command replaces a bare `table`.
+//! - `answered_where_docker_refuses` names the rest.
 
 #![expect(clippy::too_many_lines, reason = "tables of cases")]
 
