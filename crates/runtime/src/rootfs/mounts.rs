@@ -1,0 +1,206 @@
+//! The mounts of a bundle, one by one: made detached, given their attributes, and only then attached, so that no moment exists in
+//! which a read-only mount could be written.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
+    open_tree,
+};
+use spec::bundle::{Bundle, IdMaps, Namespaces};
+use spec::mount::{Mount, MountAttributes, MountKind, Propagation};
+use sys::mount::{Attributes, Reach};
+
+use super::target::{Kind, Root, Symlinks, is_proc};
+use super::{attach_onto, attributes, cgroups};
+use crate::failure::{Doing, Errno, InitFailure, needs, shown};
+
+/// The trees that a bundle's bind mounts take from the host, in the order of its mounts; none for mounts of other kinds.
+pub(crate) struct Sources(Vec<Option<OwnedFd>>);
+
+impl Sources {
+    /// Clones each source out of this mount namespace. The clones are attached nowhere.
+    pub(crate) fn open(mounts: &[Mount]) -> Result<Sources, InitFailure> {
+        mounts.iter().map(open_source).collect::<Result<_, _>>().map(Sources)
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = Option<BorrowedFd<'_>>> {
+        self.0.iter().map(|source| source.as_ref().map(AsFd::as_fd))
+    }
+}
+
+fn open_source(mount: &Mount) -> Result<Option<OwnedFd>, InitFailure> {
+    let MountKind::Bind { source, recursive } = &mount.kind else { return Ok(None) };
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if *recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    open_tree(CWD, source, flags).map(Some).map_err(|errno| {
+        let failed = InitFailure::Mount { source: shown(source), target: mount.target.clone(), errno: errno.into() };
+        needs("open_tree(2), for bind mounts", "5.2", errno.into(), failed)
+    })
+}
+
+/// Whether /dev is ours to fill: not when the user brought a /dev of the host's.
+pub(super) fn has_own_dev(bundle: &Bundle) -> bool {
+    let last = bundle.mounts.iter().rfind(|mount| mount.target == Path::new("/dev"));
+    !last.is_some_and(|mount| matches!(mount.kind, MountKind::Bind { .. }))
+}
+
+/// Makes one mount of a bundle.
+pub(super) fn make(
+    root: Root<'_>,
+    mount: &Mount,
+    source: Option<BorrowedFd<'_>>,
+    ids: Option<&IdMaps>,
+    namespaces: &Namespaces,
+) -> Result<(), InitFailure> {
+    match (&mount.kind, source) {
+        (MountKind::Filesystem { fstype, source, options }, _) => {
+            let made = filesystem(fstype, source, &usable(fstype, options, ids), mount.attributes)
+                .map_err(|failure| placed(failure, source, &mount.target))?;
+            let target = match fstype.as_str() {
+                // A symlink of the image's must not lead them elsewhere (CVE-2019-19921): masks would miss them.
+                "proc" | "sysfs" => ordinary(root, &mount.target, fstype)?,
+                _ => root.make(&mount.target, Kind::Directory)?,
+            };
+            place(made.as_fd(), target.as_fd(), source, mount)
+        }
+        (MountKind::Bind { source: path, .. }, Some(tree)) => {
+            bind_attributes(tree, mount)?;
+            let kind = Kind::of(tree).doing(|| format!("stat {}", path.display()))?;
+            let target = root.make(&mount.target, kind)?;
+            place(tree, target.as_fd(), &shown(path), mount)
+        }
+        (MountKind::Bind { source, .. }, None) => Err(rustix::io::Errno::NOENT).doing(|| format!("opening {}", source.display())),
+        (MountKind::Cgroup, _) => cgroups::make(root, mount, namespaces),
+    }
+}
+
+/// A directory that is there or is made, reached through no symlink.
+fn ordinary(root: Root<'_>, target: &Path, fstype: &str) -> Result<OwnedFd, InitFailure> {
+    let refused = |_| InitFailure::NotOrdinary(fstype.to_owned());
+    match root.open(target, Symlinks::Refuse) {
+        Err(rustix::io::Errno::NOENT) => {
+            root.make(target, Kind::Directory)?;
+            root.open(target, Symlinks::Refuse).map_err(refused)
+        }
+        result => result.map_err(refused),
+    }
+}
+
+/// Attaches a finished mount, onto anything but the kernel's own files.
+fn place(made: BorrowedFd<'_>, target: BorrowedFd<'_>, source: &str, mount: &Mount) -> Result<(), InitFailure> {
+    // By descriptor: what the path looks like proves nothing (CVE-2025-52881).
+    if is_proc(target).doing(|| format!("statfs {}", mount.target.display()))? && !may_cover(&mount.target) {
+        return Err(InitFailure::InsideProc(mount.target.clone()));
+    }
+    attach_onto(made, target).map_err(|errno| InitFailure::Mount {
+        source: source.to_owned(),
+        target: mount.target.clone(),
+        errno: errno.into(),
+    })?;
+    match mount.propagation {
+        Some(propagation) => pass_on(made, propagation),
+        None => Ok(()),
+    }
+}
+
+/// Files of /proc that lxcfs and its like may replace (runc `checkProcMount`).
+fn may_cover(target: &Path) -> bool {
+    const ALLOWED: &[&str] = &[
+        "/proc/cpuinfo",
+        "/proc/diskstats",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/swaps",
+        "/proc/uptime",
+        "/proc/loadavg",
+        "/proc/slabinfo",
+        "/proc/sys/kernel/ns_last_pid",
+        "/proc/sys/crypto/fips_enabled",
+    ];
+    ALLOWED.iter().any(|allowed| target == Path::new(allowed))
+}
+
+fn pass_on(mount: BorrowedFd<'_>, propagation: Propagation) -> Result<(), InitFailure> {
+    use sys::mount::Propagation as To;
+    let (to, reach) = match propagation {
+        Propagation::Private => (To::Private, Reach::This),
+        Propagation::Rprivate => (To::Private, Reach::Below),
+        Propagation::Slave => (To::Slave, Reach::This),
+        Propagation::Rslave => (To::Slave, Reach::Below),
+        Propagation::Shared => (To::Shared, Reach::This),
+        Propagation::Rshared => (To::Shared, Reach::Below),
+    };
+    attributes(mount, Attributes::propagation(to), reach, "setting mount propagation")
+}
+
+fn bind_attributes(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), InitFailure> {
+    let doing = || format!("setting attributes of the mount at {}", mount.target.display());
+    let bits = bits(mount.attributes);
+    if bits != 0 {
+        attributes(tree, Attributes::set(bits), Reach::This, &doing())?;
+    }
+    if mount.attributes.readonly_below {
+        attributes(tree, Attributes::set(Attributes::READONLY), Reach::Below, &doing())?;
+    }
+    Ok(())
+}
+
+/// A new instance of a file system, detached.
+pub(super) fn filesystem(
+    fstype: &str,
+    source: &str,
+    options: &[(&str, Option<&str>)],
+    wanted: MountAttributes,
+) -> Result<OwnedFd, InitFailure> {
+    let context = fsopen(fstype, FsOpenFlags::FSOPEN_CLOEXEC).map_err(|errno| {
+        let failed = InitFailure::Step(format!("fsopen {fstype}"), errno.into());
+        needs("fsopen(2), for mounts by descriptor", "5.2", errno.into(), failed)
+    })?;
+    fsconfig_set_string(&context, "source", source).doing(|| format!("{fstype} option source={source}"))?;
+    for (key, value) in options {
+        match value {
+            Some(value) => fsconfig_set_string(&context, *key, *value).doing(|| format!("{fstype} option {key}={value}"))?,
+            None => fsconfig_set_flag(&context, *key).doing(|| format!("{fstype} option {key}"))?,
+        }
+    }
+    fsconfig_create(&context).doing(|| format!("making {fstype}"))?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::from_bits_retain(bits(wanted)))
+        .doing(|| format!("mounting {fstype}"))
+}
+
+/// devpts gives its nodes to the group tty, which a user namespace may not have.
+fn usable<'a>(fstype: &str, options: &'a [(String, Option<String>)], ids: Option<&IdMaps>) -> Vec<(&'a str, Option<&'a str>)> {
+    let mapped = |value: Option<&str>| {
+        let gid = value.and_then(|value| value.parse::<u32>().ok());
+        gid.zip(ids).is_none_or(|(gid, ids)| ids.gids.iter().any(|map| (map.container..map.container.saturating_add(map.size)).contains(&gid)))
+    };
+    let pairs = options.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
+    pairs.filter(|(key, value)| fstype != "devpts" || *key != "gid" || mapped(*value)).collect()
+}
+
+fn placed(failure: InitFailure, source: &str, target: &Path) -> InitFailure {
+    match failure {
+        InitFailure::Step(_, Errno(errno)) if errno == libc::ENODEV => {
+            InitFailure::Mount { source: source.to_owned(), target: target.to_owned(), errno: Errno(errno) }
+        }
+        other => other,
+    }
+}
+
+fn bits(wanted: MountAttributes) -> u32 {
+    let each = [
+        (wanted.readonly, Attributes::READONLY),
+        (wanted.nosuid, Attributes::NOSUID),
+        (wanted.nodev, Attributes::NODEV),
+        (wanted.noexec, Attributes::NOEXEC),
+        (wanted.noatime, Attributes::NOATIME),
+        (wanted.strictatime, Attributes::STRICTATIME),
+        (wanted.nodiratime, Attributes::NODIRATIME),
+    ];
+    each.iter().filter(|(on, _)| *on).fold(0, |bits, (_, bit)| bits | bit)
+}
