@@ -11,7 +11,10 @@
 //!   appends one record of [`RECORD`] bytes. The place of the record in the file is the number of the act, so processes
 //!   need no shared memory and the log says afterwards which act was hit. `KIST_KILL_AT=n` kills the process that does act
 //!   n with SIGKILL; `KIST_FAIL_AT=n` fails it with `KIST_FAIL_WITH` (`EIO`, else `ENOSPC`).
-#![cfg_attr(feature = "faults", expect(clippy::disallowed_methods, reason = "a switch of test builds, read from any process"))]
+#![cfg_attr(
+    feature = "faults",
+    expect(clippy::disallowed_methods, reason = "a switch of test builds, read from any process")
+)]
 
 use std::io;
 

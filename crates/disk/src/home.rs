@@ -4,6 +4,7 @@
 //! root (/var/lib/kist)   format.json  blobs/ snapshots/ drafts/ images/   the store's
 //!                        containers/<id>/{config,settings,exit}.json log  one directory a container
 //!                        names/<name> -> <id>                             exclusive links
+//!                        limbo/<id>/                                      containers half made or half removed
 //! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
 //! ```
 
@@ -53,7 +54,7 @@ impl Home {
     pub fn open(root: &Path, run: &Path) -> Result<Home, HomeError> {
         let home = Home { root: root.into(), run: run.into() };
         if read::<Layout>(root)?.is_none() {
-            for dir in [home.root.clone(), home.containers(), home.names()] {
+            for dir in [home.root.clone(), home.containers(), home.names(), home.root.join("limbo")] {
                 make(&dir)?;
             }
             write(root, &Layout {}, Durability::Durable)?;

@@ -6,13 +6,20 @@
 pub mod faults;
 mod home;
 mod journal;
+mod limbo;
 pub mod links;
 mod lock;
 mod record;
+mod records;
 mod replace;
 
 pub use home::{Home, HomeError};
 pub use journal::Journal;
+pub use limbo::Making;
 pub use lock::Lock;
-pub use record::{DiskError, Record, read, write};
+pub use record::{DiskError, Record, read, read_at, write, write_at};
 pub use replace::{Durability, remove_tree, replace};
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
+mod tests;

@@ -1,0 +1,129 @@
+//! Containers that are half made or half removed.
+//!
+//! A container comes to be by one rename, `limbo/<id>` to `containers/<id>`, and ceases by the rename back. Whoever works on a
+//! directory in limbo holds a lock on it that dies with the process; a directory nobody holds was left by a crash, and what belongs
+//! to it (name, writable layer) is taken away by [`Home::sweep`]. So the sweep looks at a directory that is nearly always empty.
+
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use spec::id::ContainerId;
+
+use crate::home::Home;
+use crate::replace::{Durability, remove_tree};
+use crate::{faults, links};
+
+/// A container that is being made. Dropped without [`Making::commit`], it leaves nothing but what the sweep finds.
+#[derive(Debug)]
+pub struct Making<'a> {
+    home: &'a Home,
+    id: ContainerId,
+    dir: PathBuf,
+    _held: File,
+}
+
+impl Making<'_> {
+    /// Where its records go.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// From now on it is a container.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn commit(self, durability: Durability) -> io::Result<()> {
+        faults::act("commit container")?;
+        fs::rename(&self.dir, self.home.container(&self.id))?;
+        match durability {
+            Durability::Durable => File::open(self.home.containers())?.sync_all(),
+            Durability::Volatile => Ok(()),
+        }
+    }
+}
+
+impl Home {
+    /// Begins a container.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn begin(&self, id: &ContainerId) -> io::Result<Making<'_>> {
+        faults::act("begin container")?;
+        let dir = self.limbo().join(id.as_str());
+        loop {
+            DirBuilder::new().mode(0o710).create(&dir)?;
+            let held = File::open(&dir).and_then(|held| held.lock().map(|()| held));
+            // A sweep that came between mkdir and lock took the directory for a dead process's: make it again.
+            match held {
+                Ok(held) if dir.is_dir() => return Ok(Making { home: self, id: id.clone(), dir, _held: held }),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Ends a container: takes its directory away, then gives back its name, its layer (`release`) and the files. What fails on the
+    /// way is finished by the next sweep.
+    ///
+    /// # Errors
+    /// Of the file system or of `release`; `NotFound` when somebody else ended it.
+    pub fn end<E: From<io::Error>>(
+        &self,
+        id: &ContainerId,
+        release: impl FnOnce(&ContainerId) -> Result<(), E>,
+    ) -> Result<(), E> {
+        faults::act("end container")?;
+        let held = File::open(self.container(id))?;
+        held.lock()?;
+        let dir = self.limbo().join(id.as_str());
+        fs::rename(self.container(id), &dir)?;
+        self.finish(id, &dir, release)
+    }
+
+    /// Finishes what processes that died left in limbo.
+    ///
+    /// # Errors
+    /// Of the file system or of `release`.
+    pub fn sweep<E: From<io::Error>>(&self, mut release: impl FnMut(&ContainerId) -> Result<(), E>) -> Result<(), E> {
+        for entry in fs::read_dir(self.limbo())? {
+            let entry = entry?;
+            let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok()) else {
+                continue;
+            };
+            let held = match File::open(entry.path()) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            match held.try_lock() {
+                Ok(()) => self.finish(&id, &entry.path(), &mut release)?,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(e)) => return Err(e.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish<E: From<io::Error>>(
+        &self,
+        id: &ContainerId,
+        dir: &Path,
+        release: impl FnOnce(&ContainerId) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for (name, holder) in links::all(&self.names())? {
+            if holder == id.as_str() {
+                links::release(&self.names(), &name)?;
+            }
+        }
+        release(id)?;
+        remove_tree(dir)?;
+        Ok(())
+    }
+
+    fn limbo(&self) -> PathBuf {
+        self.root().join("limbo")
+    }
+}
