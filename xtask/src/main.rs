@@ -15,6 +15,7 @@ mod tidy;
 mod vmtest;
 
 use anyhow::{Result, bail};
+use std::process::ExitCode;
 
 const WORDS: &str = "cargo xtask <word>
 
@@ -28,7 +29,13 @@ const WORDS: &str = "cargo xtask <word>
   release        the release build, and its size
 ";
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    let Err(error) = word() else { return ExitCode::SUCCESS };
+    eprintln!("xtask: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn word() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args.as_slice() {

@@ -32,10 +32,17 @@ pub(crate) fn vmtest(args: &[&str]) -> Result<()> {
 
 /// Builds the program and the tests, copies them and busybox, and returns the names of the test programs.
 fn fill(dir: &Path) -> Result<Vec<String>> {
-    let messages = output(&mut cargo(&["test", "--workspace", "--locked", "--no-run", "--message-format", "json"]))?;
+    let messages = output(&mut cargo(&[
+        "test",
+        "--workspace",
+        "--locked",
+        "--no-run",
+        "--message-format",
+        "json-render-diagnostics",
+    ]))?;
     let mut tests = Vec::new();
     for (name, kind, executable) in executables(&messages)? {
-        // Rooms' own tests want their sources around them no more than a user does; the workshop's do.
+        // The tests of the workshop look at the sources, which are not there.
         if name == "xtask" {
             continue;
         }
