@@ -39,10 +39,12 @@ impl Kist {
     /// An engine without images. `program` is `env!("CARGO_BIN_EXE_kist")`, which only the calling test knows; `KIST_TEST_BIN` overrules
     /// it where the tests run on another machine than they were built on.
     pub fn new(program: &str) -> Kist {
+        Kist::at(std::env::var_os("KIST_TEST_BIN").map_or_else(|| PathBuf::from(program), PathBuf::from))
+    }
+
+    fn at(program: PathBuf) -> Kist {
         let root = Root::new();
-        let marker = root.marker();
-        let program = std::env::var_os("KIST_TEST_BIN").map_or_else(|| PathBuf::from(program), PathBuf::from);
-        Kist { program, marker: RefCell::new(marker), env: Vec::new(), root }
+        Kist { program, marker: RefCell::new(root.marker()), env: Vec::new(), root }
     }
 
     /// An engine with the image `busybox:latest`.
@@ -313,4 +315,28 @@ pub(crate) fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> 
 
 pub(crate) fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kist;
+    use rustix::process::Signal;
+
+    #[test]
+    fn roots_come_before_the_arguments_and_are_scrubbed() {
+        let kist = Kist::at("/bin/echo".into());
+        assert_eq!(kist.run(&["hello"]).scrubbed(), "--root <root>/root --run-root <root>/run hello\n");
+        assert_eq!(kist.ok(&["x"]).lines().count(), 1);
+    }
+
+    #[test]
+    fn a_failure_and_a_signal_are_codes() {
+        assert_eq!(Kist::at("/bin/false".into()).fails(&["x"]).scrubbed(), "[exit 1]\n");
+        let kist = Kist::at("/bin/true".into());
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.arg("100");
+        let running = kist.start(sleep);
+        running.signal(Signal::KILL);
+        assert_eq!(running.wait().code, 137);
+    }
 }
