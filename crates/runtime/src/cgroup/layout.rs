@@ -107,7 +107,7 @@ fn controllers_of(options: &str) -> String {
 }
 
 /// The path of a v2 process in /proc/PID/cgroup.
-pub(super) fn own_group(text: &str) -> Option<&str> {
+fn own_group(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("0::"))
 }
 

@@ -8,7 +8,7 @@ use spec::resources::{DeviceRate, Resources};
 
 use super::devices::Filter;
 use super::group::{self, Group};
-use super::layout::{LEAF, own_group};
+use super::layout::LEAF;
 use super::limits::{self, Bandwidth};
 use super::v1::set;
 use super::{CgroupError, Warning};
@@ -80,7 +80,7 @@ fn enable(group: &Group, available: &str) -> Result<(), CgroupError> {
     match first.errno() {
         Some(libc::EBUSY) => {
             // "No internal processes": those of our own group go to a leaf; others' are not ours to move.
-            if !is_own_group(&group.path)? {
+            if !is_own_group(group)? {
                 return Err(first);
             }
             vacate(group)?;
@@ -96,11 +96,10 @@ fn enable(group: &Group, available: &str) -> Result<(), CgroupError> {
 }
 
 /// Whether this is the group of the calling process, and not the root of the whole tree (which may hold processes and children).
-fn is_own_group(path: &Path) -> Result<bool, CgroupError> {
-    let text =
-        std::fs::read_to_string("/proc/self/cgroup").map_err(|e| CgroupError::Read("/proc/self/cgroup".into(), e))?;
-    let own = own_group(&text).unwrap_or("/").trim_start_matches('/');
-    Ok(path.ends_with(own) && Group::open(path)?.read("cgroup.type")?.is_some())
+fn is_own_group(group: &Group) -> Result<bool, CgroupError> {
+    let own = rustix::process::getpid().as_raw_nonzero().to_string();
+    let here = group.read("cgroup.procs")?.is_some_and(|text| text.lines().any(|pid| pid == own));
+    Ok(here && group.read("cgroup.type")?.is_some())
 }
 
 fn vacate(group: &Group) -> Result<(), CgroupError> {
