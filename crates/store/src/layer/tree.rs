@@ -103,6 +103,7 @@ impl<'d> Tree<'d> {
         // Components still to walk, the next one last; those of a symbolic link's text are marked.
         let mut ahead: Vec<(Vec<u8>, bool)> = path[shared..].iter().rev().map(|part| (part.to_vec(), false)).collect();
         let mut links = 0;
+        let mut last_link = Vec::new();
         while let Some((name, of_link)) = ahead.pop() {
             if name == b".." {
                 self.stack.pop();
@@ -114,6 +115,7 @@ impl<'d> Tree<'d> {
             let obstacle = match readlinkat(self.here(), &name[..], Vec::new()) {
                 Ok(text) => {
                     links += 1;
+                    last_link = self.path_of(&name);
                     self.follow(&name, text.as_bytes(), links, &mut ahead)?;
                     continue;
                 }
@@ -122,8 +124,8 @@ impl<'d> Tree<'d> {
                 Err(errno) => return Err(LayerError::io("opening", &self.path_of(&name), errno)),
             };
             if of_link {
-                let why = "a symbolic link on the way leads to no directory of this layer";
-                return Err(LayerError::refused(&self.path_of(&name), why));
+                let why = "it is a symbolic link to no directory of this layer, yet entries lie below it";
+                return Err(LayerError::refused(&last_link, why));
             }
             obstacles.clear(self, &name, obstacle)?;
             if !self.push(&name)? {

@@ -158,11 +158,10 @@ impl<R: Read> Reader<R> {
             }
             return Ok(None);
         }
-        let stated = unsigned(&block[148..156]).map_err(|why| TarError::malformed(header_name(&block), why))?;
         // The field itself counts as spaces. Some old archivers summed signed bytes.
         let unsigned_sum: i64 = sum(&block, i64::from);
         let signed_sum: i64 = sum(&block, |byte| i64::from(byte.cast_signed()));
-        if i64::try_from(stated).is_ok_and(|stated| stated == unsigned_sum || stated == signed_sum) {
+        if parse(&block[148..156]).is_ok_and(|stated| stated == unsigned_sum || stated == signed_sum) {
             return Ok(Some(Box::new(block)));
         }
         let place = if self.at.is_empty() { header_name(&block) } else { &self.at };
