@@ -1,4 +1,26 @@
-//! store
+//! Images and containers' writable layers on disk, without a daemon: any number of processes load, run and remove at once, and a
+//! process that is killed leaves nothing that the next collection does not take away. What lies where: `docs/formats/store.md`.
+//!
+//! An image is kept as its config and manifest, verbatim, and one unpacked directory for each layer; the exact layer tars are
+//! assembled again from the directories when somebody wants them.
 
+mod archive;
+mod collect;
+mod draft;
+mod driver;
+mod image;
+mod ingest;
 pub mod layer;
+mod load;
+mod mount;
+mod record;
+mod store;
 pub mod tar;
+
+pub use archive::LoadError;
+pub use collect::Freed;
+pub use draft::Extent;
+pub use image::{HistoryRow, Image, Names, ResolveError};
+pub use load::{Load, LoadEvent, Loaded};
+pub use mount::{Mount, MountError};
+pub use store::{Store, StoreError};

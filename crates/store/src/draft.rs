@@ -1,0 +1,144 @@
+//! Containers' writable layers.
+
+use std::collections::HashSet;
+use std::fs::{self, DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::Path;
+
+use disk::{Durability, faults, remove_tree, write};
+use rustix::fs::{FileType, RawMode};
+use spec::id::ContainerId;
+
+use crate::image::Image;
+use crate::record::DraftRecord;
+use crate::store::{Passing, Store, StoreError};
+
+/// What one directory tree takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// The files' lengths added up, hard links once: Docker's idea of size.
+    pub bytes: u64,
+    /// The blocks they take on the disk, directories included: `du`'s.
+    pub disk_bytes: u64,
+}
+
+impl Store {
+    /// Gives a container a writable layer above `image`, or above nothing. Not synced: a draft is worth as much as its container.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] when the image was removed meanwhile.
+    pub fn draft(&self, id: &ContainerId, image: Option<&Image>) -> Result<(), StoreError> {
+        let _held = self.share()?;
+        let layers = image.map(|image| image.chains.clone()).unwrap_or_default();
+        if let (Some(image), Some(top)) = (image, layers.last())
+            && fs::symlink_metadata(self.snapshot(top)).is_err()
+        {
+            return Err(StoreError::Gone(image.id.clone()));
+        }
+        let dir = self.draft_dir(id);
+        let made = self.make_draft(&dir, layers);
+        if made.is_err() {
+            // The first error is the one to tell; without its record it is garbage.
+            let _ = self.remove_draft(id);
+        }
+        made
+    }
+
+    fn make_draft(&self, dir: &Path, layers: Vec<spec::digest::ChainId>) -> Result<(), StoreError> {
+        faults::act("make draft").map_err(StoreError::io("making", dir))?;
+        make(dir, 0o710)?;
+        let upper = dir.join("upper");
+        make(&upper, 0o755)?;
+        // The upper directory is the root directory of the container: it shall look as the image's does.
+        if let Some(top) = layers.last() {
+            copy_look(&self.snapshot(top).join("fs"), &upper)?;
+        }
+        make(&dir.join("work"), 0o700)?;
+        Ok(write(dir, &DraftRecord { layers }, Durability::Volatile)?)
+    }
+
+    /// Takes a writable layer away; one that is gone is no error. Whoever still has it mounted keeps what is mounted.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn remove_draft(&self, id: &ContainerId) -> Result<(), StoreError> {
+        let dir = self.draft_dir(id);
+        let away = self.passing(Passing::Removed);
+        match faults::act("remove draft").and_then(|()| fs::rename(&dir, &away)) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(StoreError::io("removing", &dir))?,
+        }
+        remove_tree(&away).map_err(StoreError::io("removing", &away))
+    }
+
+    /// What a container wrote: `SIZE` of `docker ps -s`.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDraft`].
+    pub fn draft_size_bytes(&self, id: &ContainerId) -> Result<u64, StoreError> {
+        let upper = self.draft_dir(id).join("upper");
+        match extent(&upper) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(StoreError::NoDraft(id.clone()))
+            }
+            other => Ok(other?.bytes),
+        }
+    }
+
+    pub(crate) fn draft_record(&self, id: &ContainerId) -> Result<DraftRecord, StoreError> {
+        disk::read(&self.draft_dir(id))?.ok_or_else(|| StoreError::NoDraft(id.clone()))
+    }
+}
+
+fn make(dir: &Path, mode: RawMode) -> Result<(), StoreError> {
+    DirBuilder::new().mode(mode).create(dir).map_err(StoreError::io("making", dir))
+}
+
+/// Owner and mode of the root directory; the umask may have taken bits from what was made.
+fn copy_look(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let look = fs::symlink_metadata(from).map_err(StoreError::io("reading", from))?;
+    let made = fs::symlink_metadata(to).map_err(StoreError::io("reading", to))?;
+    if (look.uid(), look.gid()) != (made.uid(), made.gid()) {
+        std::os::unix::fs::lchown(to, Some(look.uid()), Some(look.gid())).map_err(StoreError::io("owning", to))?;
+    }
+    if look.mode() != made.mode() {
+        fs::set_permissions(to, look.permissions()).map_err(StoreError::io("setting the mode of", to))?;
+    }
+    Ok(())
+}
+
+/// Adds a tree up. Files that go away meanwhile are not counted; links are not followed.
+pub(crate) fn extent(path: &Path) -> Result<Extent, StoreError> {
+    let mut sum = Extent::default();
+    let mut seen = HashSet::new();
+    add(&fs::symlink_metadata(path).map_err(StoreError::io("reading", path))?, &mut seen, &mut sum);
+    walk(path, &mut seen, &mut sum)?;
+    Ok(sum)
+}
+
+fn walk(dir: &Path, seen: &mut HashSet<(u64, u64)>, sum: &mut Extent) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(dir) {
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
+        other => other.map_err(StoreError::io("listing", dir))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(StoreError::io("listing", dir))?;
+        let Ok(meta) = entry.metadata() else { continue };
+        add(&meta, seen, sum);
+        if meta.is_dir() {
+            walk(&entry.path(), seen, sum)?;
+        }
+    }
+    Ok(())
+}
+
+fn add(meta: &Metadata, seen: &mut HashSet<(u64, u64)>, sum: &mut Extent) {
+    if !meta.is_dir() && meta.nlink() > 1 && !seen.insert((meta.dev(), meta.ino())) {
+        return;
+    }
+    sum.disk_bytes += meta.blocks() * 512;
+    if matches!(FileType::from_raw_mode(meta.mode()), FileType::RegularFile | FileType::Symlink) {
+        sum.bytes += meta.len();
+    }
+}

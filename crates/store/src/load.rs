@@ -1,0 +1,253 @@
+//! `docker load`: an archive becomes images.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use spec::digest::{ChainId, DiffId, ImageId};
+use spec::platform::Platform;
+use spec::reference::Reference;
+
+use crate::archive::{LoadError, Members, Plan, Source, plans};
+use crate::ingest::{Layer, ingest};
+use crate::layer::{self, Compression, Ratio};
+use crate::record::LayerRecord;
+use crate::store::{Ingest, Store, StoreError};
+
+/// Where images come from.
+#[derive(Debug)]
+pub struct Load<'a> {
+    /// The archive, from its first byte.
+    pub archive: File,
+    /// Of an image for several machines, the one for this is taken.
+    pub platform: &'a Platform,
+}
+
+/// What happens on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadEvent {
+    /// The layer was here before.
+    Present(DiffId),
+    /// So much of the layer's bytes in the archive has been read.
+    Reading {
+        /// Which layer.
+        layer: DiffId,
+        /// So far.
+        done_bytes: u64,
+        /// All.
+        total_bytes: u64,
+    },
+    /// The layer is unpacked and checked.
+    Unpacked(DiffId),
+}
+
+/// An image that came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loaded {
+    /// Its ID.
+    pub id: ImageId,
+    /// The names it came with.
+    pub names: Vec<Reference>,
+    /// Names that meant other images before.
+    pub renamed: Vec<(Reference, ImageId)>,
+}
+
+/// A layer to unpack.
+struct Job<'a> {
+    chain: ChainId,
+    diff_id: &'a DiffId,
+    parent: Option<ChainId>,
+    source: &'a Source,
+}
+
+enum Message {
+    Event(LoadEvent),
+    Layer(ChainId, Result<(Ingest, LayerRecord), LoadError>),
+}
+
+impl Store {
+    /// Takes the images of an archive of this machine's platform from a stream, which is first copied to the disk. See
+    /// [`Store::load_file`].
+    ///
+    /// # Errors
+    /// [`LoadError`]; then nothing of the archive stays.
+    pub fn load(&self, mut archive: impl Read, on: &mut dyn FnMut(LoadEvent)) -> Result<Vec<Loaded>, LoadError> {
+        let _held = self.share()?;
+        let spool = Ingest::new(self)?;
+        let archive = copy(&mut archive, &spool, "stream")?;
+        self.load_file(Load { archive, platform: &Platform::host() }, on)
+    }
+
+    /// Takes the images of an archive in a file, packed or not: `docker save`'s, an OCI layout, or both at once. Layers are unpacked in
+    /// parallel.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then nothing of the archive stays.
+    pub fn load_file(&self, request: Load<'_>, on: &mut dyn FnMut(LoadEvent)) -> Result<Vec<Loaded>, LoadError> {
+        let loaded = {
+            let _held = self.share()?;
+            let spool = Ingest::new(self)?;
+            let archive = plain(request.archive, &spool)?;
+            let members = Members::index(archive)?;
+            let plans = plans(&members, request.platform)?;
+            let layers = self.unpack(&members, &plans, on)?;
+            self.settle(layers)?;
+            plans.into_iter().map(|plan| self.publish(plan)).collect::<Result<Vec<_>, _>>()?
+        };
+        self.collect_if_asked()?;
+        Ok(loaded)
+    }
+
+    /// Unpacks what is not here yet.
+    fn unpack(
+        &self,
+        members: &Members,
+        plans: &[Plan],
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Vec<(ChainId, Ingest, LayerRecord)>, LoadError> {
+        let mut jobs: BTreeMap<ChainId, Job<'_>> = BTreeMap::new();
+        for plan in plans {
+            let mut parent = None;
+            for (diff_id, source) in plan.document.rootfs.diff_ids.iter().zip(&plan.layers) {
+                let chain = ChainId::extend(parent.as_ref(), diff_id);
+                if self.has(&chain)? {
+                    on(LoadEvent::Present(diff_id.clone()));
+                } else {
+                    jobs.insert(chain.clone(), Job { chain: chain.clone(), diff_id, parent, source });
+                }
+                parent = Some(chain);
+            }
+        }
+        let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+        let queue = Mutex::new(jobs.into_values());
+        let stop = AtomicBool::new(false);
+        let (sender, receiver) = channel();
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                let (sender, queue, stop) = (sender.clone(), &queue, &stop);
+                scope.spawn(move || self.work(members, queue, stop, &sender));
+            }
+            drop(sender);
+            gather(&receiver, &stop, on)
+        })
+    }
+
+    fn work<'a>(
+        &self,
+        members: &Members,
+        queue: &Mutex<impl Iterator<Item = Job<'a>>>,
+        stop: &AtomicBool,
+        out: &Sender<Message>,
+    ) {
+        loop {
+            let job = queue.lock().map(|mut queue| queue.next());
+            let Ok(Some(job)) = job else { return };
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let result = self.one(members, &job, stop, out);
+            // Nobody listens any more: then nobody wants the rest either.
+            if out.send(Message::Layer(job.chain, result)).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn one(
+        &self,
+        members: &Members,
+        job: &Job<'_>,
+        stop: &AtomicBool,
+        out: &Sender<Message>,
+    ) -> Result<(Ingest, LayerRecord), LoadError> {
+        let missing = || LoadError::Missing(job.source.member.clone());
+        let section = members.open(&job.source.member).ok_or_else(missing)?;
+        let total_bytes = section.len();
+        let layer = job.diff_id.clone();
+        let tell = |done_bytes| {
+            let layer = layer.clone();
+            // Progress that nobody reads is no failure.
+            let _ = out.send(Message::Event(LoadEvent::Reading { layer, done_bytes, total_bytes }));
+        };
+        let watched = Watched { inner: section, done_bytes: 0, told_bytes: 0, tell, stop };
+        let wanted = Layer { blob: job.source.digest.as_ref(), diff_id: Some(job.diff_id), parent: job.parent.clone() };
+        let done = ingest(self, watched, wanted)?;
+        let _ = out.send(Message::Event(LoadEvent::Unpacked(job.diff_id.clone())));
+        Ok(done)
+    }
+}
+
+/// The results, or the first error; the others stop at their next read.
+fn gather(
+    from: &Receiver<Message>,
+    stop: &AtomicBool,
+    on: &mut dyn FnMut(LoadEvent),
+) -> Result<Vec<(ChainId, Ingest, LayerRecord)>, LoadError> {
+    let mut layers = Vec::new();
+    let mut failed = None;
+    for message in from {
+        match message {
+            Message::Event(event) => on(event),
+            Message::Layer(chain, Ok((ingest, record))) => layers.push((chain, ingest, record)),
+            Message::Layer(_, Err(error)) => {
+                stop.store(true, Ordering::Relaxed);
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.map_or(Ok(layers), Err)
+}
+
+/// Tells how far it is, and ends early.
+struct Watched<'a, R, F> {
+    inner: R,
+    done_bytes: u64,
+    told_bytes: u64,
+    tell: F,
+    stop: &'a AtomicBool,
+}
+
+impl<R: Read, F: FnMut(u64)> Read for Watched<'_, R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        const STEP: u64 = 512 << 10;
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(io::Error::other("another layer failed"));
+        }
+        let n = self.inner.read(buffer)?;
+        self.done_bytes += n as u64;
+        if self.done_bytes - self.told_bytes >= STEP {
+            self.told_bytes = self.done_bytes;
+            (self.tell)(self.done_bytes);
+        }
+        Ok(n)
+    }
+}
+
+/// The archive without its packing.
+fn plain(mut archive: File, spool: &Ingest) -> Result<File, LoadError> {
+    archive.seek(SeekFrom::Start(0)).map_err(LoadError::Read)?;
+    let mut packed = archive.try_clone().map_err(LoadError::Read)?;
+    let (compression, mut bytes) = layer::decompress(&mut packed, Ratio::GUARDED).map_err(LoadError::Packed)?;
+    match compression {
+        Compression::None => Ok(archive),
+        Compression::Gzip | Compression::Zstd => copy(&mut bytes, spool, "plain"),
+    }
+}
+
+fn copy(from: &mut dyn Read, spool: &Ingest, name: &str) -> Result<File, LoadError> {
+    let path = spool.path().join(name);
+    let open = File::options().read(true).write(true).create_new(true).open(&path);
+    let mut file = open.map_err(StoreError::io("making", &path))?;
+    io::copy(from, &mut file).map_err(LoadError::Read)?;
+    Ok(file)
+}
+
+impl Store {
+    pub(crate) fn has(&self, chain: &ChainId) -> Result<bool, StoreError> {
+        Ok(disk::read::<LayerRecord>(&self.snapshot(chain))?.is_some())
+    }
+}

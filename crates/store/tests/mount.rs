@@ -1,0 +1,93 @@
+//! Root file systems as the kernel shows them. Needs root.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
+use spec::bundle::{IdMap, IdMaps};
+use spec::id::ContainerId;
+use std::io::{Read, Write};
+use store::{Mount, Store};
+use testkit::{ImageBuilder, Layer, Root};
+
+fn id(n: u8) -> ContainerId {
+    ContainerId::from_bytes([n; 32])
+}
+
+fn store(root: &Root, image: &ImageBuilder) -> Store {
+    let store = Store::open(root.path()).unwrap();
+    store.load(image.docker_archive().as_slice(), &mut |_| {}).unwrap();
+    store
+}
+
+fn read(root: &OwnedFd, path: &str) -> Option<String> {
+    let mut file = fs::File::from(openat(root, path, OFlags::RDONLY, Mode::empty()).ok()?);
+    let mut text = String::new();
+    file.read_to_string(&mut text).unwrap();
+    Some(text)
+}
+
+fn write(root: &OwnedFd, path: &str, text: &str) {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+    fs::File::from(openat(root, path, flags, Mode::from_raw_mode(0o644)).unwrap()).write_all(text.as_bytes()).unwrap();
+}
+
+fn layers() -> ImageBuilder {
+    let below = Layer::new().dir("d", 0o755).file("d/old", 0o644, "old").file("gone", 0o644, "x").file("a", 0o644, "1");
+    let above = Layer::new().dir("d", 0o755).opaque("d").file("d/new", 0o644, "new").whiteout("gone");
+    ImageBuilder::new().name("x:1").layer(below).layer(above)
+}
+
+#[test]
+fn layers_are_stacked_and_writes_go_on_top() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    let image = store.resolve("x:1").unwrap();
+    let mounts = fs::read_to_string("/proc/thread-self/mountinfo").unwrap().matches("overlay").count();
+    store.draft(&id(1), Some(&image)).unwrap();
+    let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
+    let mounts_after = fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    assert!(!mounts_after.contains(&*root.path().to_string_lossy()), "{mounts_after} (before: {mounts})");
+
+    assert_eq!(read(&mount, "a").as_deref(), Some("1"));
+    assert_eq!(read(&mount, "gone"), None);
+    assert_eq!(read(&mount, "d/old"), None);
+    assert_eq!(read(&mount, "d/new").as_deref(), Some("new"));
+    write(&mount, "a", "changed");
+    assert_eq!(read(&mount, "a").as_deref(), Some("changed"));
+    assert_eq!(store.draft_size_bytes(&id(1)).unwrap(), 7);
+
+    // Another container of the image does not see it.
+    store.draft(&id(2), Some(&image)).unwrap();
+    assert_eq!(read(&store.mount(&id(2), Mount { id_maps: None }).unwrap(), "a").as_deref(), Some("1"));
+    store.remove_draft(&id(1)).unwrap();
+    store.remove_draft(&id(1)).unwrap();
+}
+
+#[test]
+fn owners_are_shifted_and_files_are_not() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    let image = store.resolve("x:1").unwrap();
+    store.draft(&id(1), Some(&image)).unwrap();
+    let map = vec![IdMap { container: 0, host: 100_000, size: 65_536 }];
+    let maps = IdMaps { uids: map.clone(), gids: map };
+    let mount = store.mount(&id(1), Mount { id_maps: Some(&maps) }).unwrap();
+    assert_eq!(statat(&mount, "a", AtFlags::empty()).unwrap().st_uid, 100_000);
+    assert_eq!(statat(&mount, "d/new", AtFlags::empty()).unwrap().st_gid, 100_000);
+    write(&mount, "a", "2");
+    let upper = root.join("drafts").join(id(1).as_str()).join("upper/a");
+    assert_eq!(fs::metadata(upper).unwrap().uid(), 0);
+}
+
+#[test]
+fn nothing_below_is_enough() {
+    let root = Root::new();
+    let store = Store::open(root.path()).unwrap();
+    store.draft(&id(1), None).unwrap();
+    let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
+    write(&mount, "a", "2");
+    assert_eq!(read(&mount, "a").as_deref(), Some("2"));
+}
