@@ -218,14 +218,23 @@ pub struct Failure {
     pub exit_code: i32,
 }
 
+impl Failure {
+    /// The message is cut where it would not fit into a datagram.
+    pub(crate) fn new(kind: FailureKind, message: &str, exit_code: i32) -> Failure {
+        // A character may take six bytes in JSON.
+        let message = message.chars().take(MAX_BYTES / 8).collect();
+        Failure { kind, message, exit_code }
+    }
+}
+
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FailureKind {
     /// The process could not be started.
     Command,
-    /// There is no such exec.
-    NoSuchExec,
+    /// There is no such exec, or there is one of that name already.
+    Exec,
     /// The machine said no.
     System,
 }

@@ -313,3 +313,10 @@ fn is_held(lock: &std::path::Path) -> Result<bool, DiskError> {
         Err(e) => Err(DiskError::Io(lock.into(), e)),
     }
 }
+
+/// Field 22 of /proc/PID/stat, which with the number names one process. The second field is in parentheses and may hold anything.
+pub(crate) fn start_time(pid: i32) -> Option<u64> {
+    let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}

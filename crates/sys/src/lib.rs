@@ -12,6 +12,7 @@ pub mod loopback;
 pub mod memory;
 pub mod mntns;
 pub mod mount;
+pub mod pidfd;
 pub mod seccomp;
 pub mod signalfd;
 pub mod signals;

@@ -1,0 +1,71 @@
+//! Giving back what a container holds, and taking the container itself away.
+
+use std::io;
+
+use disk::{DiskError, Home, Journal};
+use runtime::cgroup::{Cgroup, CgroupError, CgroupPaths};
+use serde::{Deserialize, Serialize};
+use spec::id::ContainerId;
+use store::{Store, StoreError};
+
+/// What a running container holds of the host: a line of `claims.log`. Its root file system and its mounts are in no mount table but its
+/// own and go with its last process, so they need no claim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Claim {
+    /// Control groups, and so every process in them.
+    Cgroup(CgroupPaths),
+}
+
+/// The claims' file in the run directory.
+pub(crate) const CLAIMS: &str = "claims.log";
+
+/// What could not be given back.
+#[derive(Debug, thiserror::Error)]
+pub enum BurialError {
+    /// The container's files.
+    #[error("the container's files")]
+    Io(#[from] io::Error),
+    /// Its records.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Its control groups.
+    #[error(transparent)]
+    Cgroup(#[from] CgroupError),
+    /// Its writable layer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl BurialError {
+    /// Whether somebody else has removed the container, or is about to.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        match self {
+            BurialError::Io(e) => e.kind() == io::ErrorKind::NotFound,
+            BurialError::Disk(_) | BurialError::Cgroup(_) | BurialError::Store(_) => false,
+        }
+    }
+}
+
+/// Gives back all that is claimed, newest first.
+pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> {
+    claims.give_back(|claim| match claim {
+        Claim::Cgroup(paths) => {
+            // Groups that were claimed and never made, or only in part, hold nobody.
+            if let Ok(cgroup) = Cgroup::open(paths.clone()) {
+                cgroup.kill_all()?;
+            }
+            Ok(Cgroup::remove_paths(paths)?)
+        }
+    })
+}
+
+/// Takes away a container that no monitor holds: its directory, its name, its writable layer. What a crash leaves of this is finished
+/// by the next sweep of [`Home`].
+///
+/// # Errors
+/// [`BurialError`]; [`BurialError::is_gone`] where there is no such container.
+pub fn remove_container(home: &Home, store: &Store, id: &ContainerId) -> Result<(), BurialError> {
+    home.end(id, |id| store.remove_draft(id).map_err(BurialError::from))
+}

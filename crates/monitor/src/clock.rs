@@ -1,0 +1,10 @@
+//! The time of day.
+
+use rustix::time::{ClockId, clock_gettime};
+use spec::time::Time;
+
+/// Now.
+pub(crate) fn now() -> Time {
+    let now = clock_gettime(ClockId::Realtime);
+    Time::from_ns(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
+}

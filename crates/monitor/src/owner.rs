@@ -1,0 +1,290 @@
+//! The monitor at work: one loop that waits for visitors, output, ends and alarms, and does one thing after the other.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use disk::{Durability, Home, Journal, read, write};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use spec::bundle::Bundle;
+use spec::container::{Config, LogDriver, Settings, Streams};
+use spec::id::ContainerId;
+
+use crate::burial::{CLAIMS, Claim};
+use crate::execs::ExecRun;
+use crate::health::Rules;
+use crate::hub::{AtEnd, Hub, Port};
+use crate::prepare::StartError;
+use crate::protocol::Tell;
+use crate::restart::Restarts;
+use crate::run::Run;
+use crate::status::{self, State};
+use crate::visits::Visitor;
+use crate::waits::Waits;
+use crate::{clock, log, recovery, wire};
+
+/// After so long without anything to do, freed memory goes back to the kernel.
+const QUIET: Duration = Duration::from_millis(500);
+
+/// What of a container's configuration is needed again and again.
+#[derive(Debug)]
+pub(crate) struct Habits {
+    pub(crate) tty: bool,
+    pub(crate) open_stdin: bool,
+    pub(crate) auto_remove: bool,
+    pub(crate) health: Option<Rules>,
+}
+
+/// The monitor of one container.
+pub(crate) struct Owner {
+    pub(crate) home: Home,
+    pub(crate) id: ContainerId,
+    /// The run directory.
+    pub(crate) sandbox: PathBuf,
+    /// The container's directory.
+    pub(crate) dir: PathBuf,
+    _lock: OwnedFd,
+    pub(crate) listener: OwnedFd,
+    pub(crate) habits: Habits,
+    pub(crate) settings: Settings,
+    pub(crate) state: State,
+    pub(crate) claims: Journal<Claim>,
+    pub(crate) hub: Hub,
+    pub(crate) run: Option<Run>,
+    pub(crate) execs: Vec<ExecRun>,
+    pub(crate) restarts: Restarts,
+    pub(crate) visitors: Vec<Visitor>,
+    pub(crate) waits: Waits,
+    pub(crate) alarms: Vec<(Instant, Alarm)>,
+    pub(crate) stage: Stage,
+    /// A user wants it gone for good.
+    pub(crate) remove: bool,
+    serial: u64,
+    busy: bool,
+}
+
+/// How far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nobody has said Start: it gives up when nobody is left to say it.
+    Waiting,
+    /// The container runs or will run again.
+    Busy,
+    /// It is over; what visitors have not read yet is still theirs.
+    Over,
+}
+
+/// Something to be done at a certain time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alarm {
+    /// Whoever still holds the dead process's streams is not waited for any longer.
+    Undrained,
+    /// The same for an exec.
+    ExecUndrained(u64),
+    /// The signal did not stop it.
+    Kill,
+    /// The restart policy's pause is over.
+    Restart,
+    /// A health check is due.
+    Check,
+    /// A health check takes too long.
+    CheckTooLong(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    Listener,
+    Visitor(u64),
+    Process,
+    Oom,
+    Hub(Port),
+    Exec(u64),
+    ExecHub(u64, Port),
+}
+
+impl Owner {
+    pub(crate) fn new(home: Home, id: ContainerId, first: OwnedFd, lock: OwnedFd) -> Result<Owner, StartError> {
+        let (sandbox, dir) = (home.sandbox(&id), home.container(&id));
+        let failed = |doing| move |e: io::Error| StartError::Io(doing, e);
+        let config: Config = read(&dir)?.ok_or(StartError::Missing("config.json"))?;
+        let settings: Settings = read(&dir)?.ok_or(StartError::Missing("settings.json"))?;
+        // What is there is from before: no status was written yet.
+        let state = status::of(&home, &id)?;
+        let writer = (config.host.log.driver == LogDriver::JsonFile).then(|| log::Writer::new(&dir, &config.host.log));
+        let at_end = if config.stdin_once { AtEnd::Close } else { AtEnd::Keep };
+        let habits = Habits {
+            tty: config.tty,
+            open_stdin: config.open_stdin,
+            auto_remove: config.host.auto_remove,
+            health: config.healthcheck.as_ref().and_then(Rules::new),
+        };
+        Ok(Owner {
+            listener: wire::listen(&sandbox).map_err(failed("listening for visitors"))?,
+            claims: Journal::open(&sandbox.join(CLAIMS)).map_err(failed("opening the claims journal"))?,
+            hub: Hub::new(at_end, habits.tty, writer),
+            home,
+            id,
+            sandbox,
+            dir,
+            _lock: lock,
+            habits,
+            settings,
+            state,
+            run: None,
+            execs: Vec::new(),
+            restarts: Restarts::default(),
+            visitors: vec![Visitor { number: 0, socket: first }],
+            waits: Waits::default(),
+            alarms: Vec::new(),
+            stage: Stage::Waiting,
+            remove: false,
+            serial: 1,
+            busy: true,
+        })
+    }
+
+    /// Serves until there is nothing left to serve.
+    pub(crate) fn serve(&mut self) -> io::Result<()> {
+        loop {
+            if self.is_over() && self.leave()? {
+                return Ok(());
+            }
+            let ready = self.wait()?;
+            if ready.is_empty() && self.alarms.iter().all(|(at, _)| *at > Instant::now()) && self.busy {
+                self.busy = false;
+                sys::memory::trim();
+            }
+            for (source, events) in ready {
+                self.busy = true;
+                self.handle(source, events);
+            }
+            self.ring();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self.stage {
+            Stage::Waiting => self.visitors.is_empty(),
+            Stage::Busy => false,
+            Stage::Over => !self.hub.has_viewers() && self.execs.is_empty(),
+        }
+    }
+
+    /// Gives up the run directory, unless somebody came at the last moment. When the name of the socket is gone nobody can come any
+    /// more, and who came before that is served.
+    fn leave(&mut self) -> io::Result<bool> {
+        match std::fs::remove_file(self.sandbox.join("ask.sock")) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+        let before = self.visitors.len();
+        self.welcome();
+        if self.visitors.len() > before {
+            self.stage = Stage::Waiting;
+            self.listener = wire::listen(&self.sandbox)?;
+            return Ok(false);
+        }
+        recovery::remove_sandbox(&self.sandbox)?;
+        Ok(true)
+    }
+
+    fn sources(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+        let mut sources = vec![(Source::Listener, self.listener.as_fd(), PollFlags::IN)];
+        sources.extend(self.visitors.iter().map(|v| (Source::Visitor(v.number), v.socket.as_fd(), PollFlags::IN)));
+        sources.extend(self.hub.ports().map(|(port, fd, flags)| (Source::Hub(port), fd, flags)));
+        if let Some(run) = &self.run {
+            sources.extend(run.alive().map(|fd| (Source::Process, fd, PollFlags::IN)));
+            sources.extend(run.oom.as_ref().map(|oom| (Source::Oom, oom.as_fd(), PollFlags::IN)));
+        }
+        for exec in &self.execs {
+            sources.extend(exec.alive().map(|fd| (Source::Exec(exec.number), fd, PollFlags::IN)));
+            let ports = exec.hub.ports();
+            sources.extend(ports.map(|(port, fd, flags)| (Source::ExecHub(exec.number, port), fd, flags)));
+        }
+        sources
+    }
+
+    fn wait(&self) -> io::Result<Vec<(Source, PollFlags)>> {
+        let sources = self.sources();
+        let mut fds: Vec<PollFd<'_>> =
+            sources.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
+        let now = Instant::now();
+        let alarm = self.alarms.iter().map(|(at, _)| at.saturating_duration_since(now)).min();
+        let quiet = self.busy.then_some(QUIET);
+        let timeout = alarm.into_iter().chain(quiet).min().map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+        let events = sources.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
+        Ok(events.map(|((source, _, _), fd)| (*source, fd.revents())).collect())
+    }
+
+    fn handle(&mut self, source: Source, events: PollFlags) {
+        match source {
+            Source::Listener => self.welcome(),
+            Source::Visitor(number) => self.hear(number),
+            Source::Process => self.process_ended(),
+            Source::Oom => {
+                if let Some(oom) = self.run.as_ref().and_then(|run| run.oom.as_ref()) {
+                    oom.drain();
+                }
+            }
+            Source::Hub(port) => {
+                if let Some(detached) = self.hub.ready(port, events, clock::now()) {
+                    self.tell(detached.visitor, &Tell::Detached);
+                }
+                self.finish_if_drained();
+            }
+            Source::Exec(number) => self.exec_ended(number),
+            Source::ExecHub(number, port) => self.exec_port_ready(number, port, events),
+        }
+    }
+
+    fn ring(&mut self) {
+        let now = Instant::now();
+        while let Some(at) = self.alarms.iter().position(|(at, _)| *at <= now) {
+            self.busy = true;
+            let (_, alarm) = self.alarms.remove(at);
+            match alarm {
+                Alarm::Undrained => self.finish_run(),
+                Alarm::ExecUndrained(number) => self.finish_exec(number),
+                Alarm::Kill => self.kill(),
+                Alarm::Restart => self.start_again(),
+                Alarm::Check => self.check(),
+                Alarm::CheckTooLong(number) => self.check_took_too_long(number),
+            }
+        }
+    }
+
+    /// Sets an alarm.
+    pub(crate) fn alarm(&mut self, after: Duration, alarm: Alarm) {
+        self.alarms.push((Instant::now() + after, alarm));
+    }
+
+    /// A number that nothing else here has.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    /// The bundle, read anew each time: it is large and seldom needed.
+    pub(crate) fn bundle(&self) -> Result<Bundle, StartError> {
+        read(&self.sandbox)?.ok_or(StartError::Missing("bundle.json"))
+    }
+
+    /// Replaces `status.json`.
+    pub(crate) fn save(&self) -> Result<(), disk::DiskError> {
+        write(&self.sandbox, &self.state, Durability::Volatile)
+    }
+
+    /// The streams its process has. A log wants both outputs; without one they are read for whoever attaches.
+    pub(crate) fn wanted_streams(&self) -> Streams {
+        Streams { stdin: self.habits.open_stdin, stdout: true, stderr: true }
+    }
+}

@@ -1,0 +1,64 @@
+//! The executable in its other role.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use disk::Home;
+use rustix::net::RecvFlags;
+use spec::id::ContainerId;
+use std::os::fd::{AsFd, OwnedFd};
+
+use crate::owner::Owner;
+use crate::prepare::{StartError, chain};
+use crate::protocol::{self, Failure, FailureKind, Tell};
+use crate::{recovery, wire};
+
+/// The connection of whoever spawned us.
+const FIRST_VISITOR: i32 = 3;
+/// The run directory's lock, held already.
+const LOCK: i32 = 4;
+
+/// Is a container's monitor until the container has ended. `words` are the command line after its first word: root directory, run
+/// directory, identifier.
+pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+    // Taken before anything else is opened.
+    let (Ok(first), Ok(lock)) = (sys::inherit::inherited(FIRST_VISITOR), sys::inherit::inherited(LOCK)) else {
+        return ExitCode::FAILURE;
+    };
+    let words: Vec<OsString> = words.collect();
+    let [root, run, id] = words.as_slice() else { return ExitCode::FAILURE };
+    let Some(id) = id.to_str().and_then(|id| id.parse::<ContainerId>().ok()) else { return ExitCode::FAILURE };
+    let home = Home::open(&PathBuf::from(root), &PathBuf::from(run));
+    // No directory is kept from being unmounted.
+    let _ = rustix::process::chdir("/");
+    let sandbox = PathBuf::from(run).join(id.as_str());
+    let owner = first.try_clone().map_err(|e| StartError::Io("duplicating a descriptor", e)).and_then(|visitor| {
+        let home = home.map_err(|e| StartError::Io("opening the directories", std::io::Error::other(e)))?;
+        Owner::new(home, id, visitor, lock)
+    });
+    match owner {
+        Ok(mut owner) => {
+            drop(first);
+            match owner.serve() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
+        Err(error) => {
+            explain(&first, &chain(&error));
+            let _ = recovery::remove_sandbox(&sandbox);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// There is no monitor to be: whoever asks first hears why.
+fn explain(first: &OwnedFd, why: &str) {
+    let asked = wire::receive(first.as_fd(), protocol::MAX_BYTES, RecvFlags::empty());
+    let tell = Tell::Failed(Failure::new(FailureKind::System, why, 125));
+    if let (Ok(wire::Received::Datagram(..)), Ok(bytes)) = (asked, protocol::encode(&tell)) {
+        // Gone meanwhile: nobody to tell.
+        let _ = wire::send(first.as_fd(), &bytes, &[]);
+    }
+}

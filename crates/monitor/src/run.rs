@@ -1,0 +1,298 @@
+//! One run of the container's process: start, end, restart, burial.
+//!
+//! ```text
+//! claims -> root file system -> control groups -> process -> status.json -> "started"
+//! end seen -> output read to its end -> leftovers killed -> exit.json -> waiting visitors told, end of file to all
+//!          -> claims given back -> started again after a pause, or (with --rm) the container removed
+//! ```
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use disk::{Durability, write};
+use runtime::cgroup::{Cgroup, OomWatch};
+use runtime::{Launch, Launched, launch};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+use spec::time::Time;
+use store::{Mount, Store};
+
+use crate::burial;
+use crate::clock;
+use crate::exit::Exit;
+use crate::health::Health;
+use crate::hub;
+use crate::owner::{Alarm, Owner, Stage};
+use crate::prepare::{self, Ends, StartError};
+use crate::protocol::{Failure, Size, Tell};
+use crate::restart::Ended;
+use crate::status::{Life, StartMark, Status};
+
+/// How long a dead process's streams are read if somebody else still holds them (moby: 2 s).
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
+const SIGKILL: i32 = 9;
+
+/// A running container.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pidfd: OwnedFd,
+    life: Life,
+    pub(crate) began: Instant,
+    pub(crate) cgroup: Cgroup,
+    pub(crate) oom: Option<OomWatch>,
+    /// A user wanted it to end.
+    pub(crate) by_user: bool,
+    /// How it ended, while its output is still read.
+    ended: Option<Fate>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fate {
+    /// As a shell counts.
+    pub(crate) code: i32,
+    pub(crate) signal: Option<i32>,
+}
+
+impl Run {
+    /// The process, as long as its end was not seen.
+    pub(crate) fn alive(&self) -> Option<BorrowedFd<'_>> {
+        self.ended.is_none().then(|| self.pidfd.as_fd())
+    }
+
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    pub(crate) fn signal(&self, number: i32) -> io::Result<()> {
+        sys::pidfd::send(self.pidfd.as_fd(), number)
+    }
+}
+
+/// Reaps an ended process; none: it has not ended.
+pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> Option<Fate> {
+    match rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(pidfd), WaitIdOptions::EXITED | WaitIdOptions::NOHANG)) {
+        Ok(Some(status)) => Some(match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Fate { code, signal: None },
+            (None, Some(signal)) => Fate { code: 128 + signal, signal: Some(signal) },
+            (None, None) => Fate { code: 255, signal: None },
+        }),
+        Ok(None) => None,
+        // Not our child, or reaped before: nobody can say how it ended.
+        Err(_) => Some(Fate { code: 255, signal: None }),
+    }
+}
+
+impl Owner {
+    /// Starts the container's process and answers its number. What was taken when it fails is given back by [`Owner::never_ran`].
+    pub(crate) fn start(&mut self, console: Option<Size>) -> Result<i32, StartError> {
+        let bundle = self.bundle()?;
+        let store = Store::open(self.home.root()).map_err(|e| StartError::Rootfs(e.into()))?;
+        let joined = prepare::joined(&self.home, &bundle)?;
+        let mut cgroup = prepare::cgroup(&bundle, &mut self.claims)?;
+        let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
+        let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;
+        let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
+        let launched = launch(Launch {
+            bundle: &bundle,
+            rootfs,
+            joined,
+            stdio: its,
+            cgroup: Some(&cgroup),
+            staging: &self.sandbox,
+        })?;
+        let Launched { pid, pidfd, start_time, terminal, warnings: _ } = launched;
+        cgroup.occupied();
+        let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
+        // A machine that cannot watch for kills can still count them at the end.
+        let oom = cgroup.oom_watch().ok().flatten();
+        self.run = Some(Run { pidfd, life, began: Instant::now(), cgroup, oom, by_user: false, ended: None });
+        self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
+        Ok(life.pid)
+    }
+
+    fn begin(&mut self, life: Life, stdio: hub::Stdio) -> Result<(), StartError> {
+        self.state.status = Status::Running(life);
+        self.state.health = self.habits.health.as_ref().map(|_| Health::starting());
+        write(&self.dir, &StartMark { since: life.since }, Durability::Volatile)?;
+        self.save()?;
+        self.hub.connect(stdio).map_err(|e| StartError::Io("connecting its streams", e))?;
+        self.plan_check();
+        Ok(())
+    }
+
+    /// A start failed: what was taken is given back, and what it means is recorded.
+    pub(crate) fn never_ran(&mut self, failure: &Failure) {
+        if let Some(run) = self.run.take() {
+            // It was launched, and what follows the launch failed.
+            let _ = run.signal(SIGKILL);
+            let _ = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(run.pidfd.as_fd()), WaitIdOptions::EXITED));
+        }
+        self.hub.disconnect(clock::now());
+        let exit = Exit {
+            code: failure.exit_code,
+            signal: None,
+            oom_killed: false,
+            error: failure.message.clone(),
+            started: None,
+            finished: clock::now(),
+            restarts: self.restarts.count,
+            by_user: false,
+        };
+        self.record(&exit);
+        self.publish(&exit);
+        self.bury();
+    }
+
+    /// The process's end was seen.
+    pub(crate) fn process_ended(&mut self) {
+        let Some(run) = &mut self.run else { return };
+        if run.ended.is_some() {
+            return;
+        }
+        run.ended = reap(run.pidfd.as_fd());
+        if run.ended.is_none() {
+            return;
+        }
+        if self.hub.drain(clock::now()) {
+            self.finish_run();
+        } else {
+            self.alarm(DRAIN, Alarm::Undrained);
+        }
+    }
+
+    /// Some output was read: perhaps the last.
+    pub(crate) fn finish_if_drained(&mut self) {
+        if self.hub.is_drained() && self.run.as_ref().is_some_and(|run| run.ended.is_some()) {
+            self.finish_run();
+        }
+    }
+
+    /// The run is over.
+    pub(crate) fn finish_run(&mut self) {
+        let Some(fate) = self.run.as_ref().and_then(|run| run.ended) else { return };
+        let Some(run) = self.run.take() else { return };
+        self.alarms.clear();
+        let now = clock::now();
+        self.hub.disconnect(now);
+        let oom_killed = run.cgroup.oom_kills().is_ok_and(|kills| kills > 0);
+        // What does not die is told by the burial, which tries the same.
+        let _ = run.cgroup.kill_all();
+        self.end_execs();
+        let exit = self.exit_of(&run, fate, oom_killed, now);
+        let ended = Ended { code: exit.code, ran: run.began.elapsed(), by_user: run.by_user || self.remove };
+        drop(run);
+        let pause = self.restarts.after(ended, self.settings.restart);
+        self.record(&exit);
+        match pause {
+            None => {
+                self.publish(&exit);
+                self.bury();
+            }
+            Some(pause) => {
+                let ns = i64::try_from(pause.as_nanos()).unwrap_or(i64::MAX);
+                self.state.restarts = self.restarts.count;
+                self.state.status =
+                    Status::Restarting { due: Time::from_ns(now.ns().saturating_add(ns)), last: exit.clone() };
+                self.announce(&exit);
+                // What cannot be given back now is given back with the last of it.
+                let _ = burial::give_back(&mut self.claims);
+                self.alarm(pause, Alarm::Restart);
+            }
+        }
+    }
+
+    fn exit_of(&self, run: &Run, fate: Fate, oom_killed: bool, finished: Time) -> Exit {
+        Exit {
+            code: fate.code,
+            signal: fate.signal,
+            oom_killed,
+            error: String::new(),
+            started: Some(run.life.since),
+            finished,
+            restarts: self.restarts.count,
+            by_user: run.by_user,
+        }
+    }
+
+    /// `exit.json`, before anybody can see that it ended. A container that is about to vanish needs no sync.
+    fn record(&self, exit: &Exit) {
+        let durability =
+            if self.habits.auto_remove || self.remove { Durability::Volatile } else { Durability::Durable };
+        // On a full disk the status still says it until the monitor leaves, and whoever waits is told.
+        let _ = write(&self.dir, exit, durability);
+    }
+
+    fn publish(&mut self, exit: &Exit) {
+        self.state.status = Status::Exited(exit.clone());
+        self.announce(exit);
+    }
+
+    fn announce(&mut self, exit: &Exit) {
+        self.state.health = None;
+        let _ = self.save();
+        let waiting = self.waits.ended();
+        self.tell_all(waiting, &Tell::Exited(exit.clone()));
+        self.hub.close_viewers();
+    }
+
+    /// It stays down: all that it holds is given back, and it is removed if it is to be.
+    pub(crate) fn bury(&mut self) {
+        self.alarms.clear();
+        self.stage = Stage::Over;
+        let mut buried = burial::give_back(&mut self.claims);
+        let exit = if let Status::Exited(exit) = &self.state.status { Some(exit.clone()) } else { None };
+        if self.habits.auto_remove || self.remove {
+            self.state.status = Status::Removing;
+            let _ = self.save();
+            buried = buried.and(self.remove_container());
+        }
+        let stopped = self.waits.stopped();
+        self.tell_all(stopped, &Tell::Done);
+        if self.state.status != Status::Removing {
+            return;
+        }
+        let (waiting, removing) = self.waits.removed();
+        let answer = match buried {
+            Ok(()) => Tell::Done,
+            Err(error) => crate::visits::failed(crate::protocol::FailureKind::System, &prepare::chain(&error)),
+        };
+        self.tell_all(removing, &answer);
+        if let Some(exit) = exit {
+            self.tell_all(waiting, &Tell::Exited(exit));
+        }
+    }
+
+    fn remove_container(&self) -> Result<(), burial::BurialError> {
+        let store = Store::open(self.home.root())?;
+        match burial::remove_container(&self.home, &store, &self.id) {
+            Err(e) if e.is_gone() => Ok(()),
+            other => other,
+        }
+    }
+
+    /// The pause of the restart policy is over.
+    pub(crate) fn start_again(&mut self) {
+        if let Err(error) = self.start(None) {
+            self.never_ran(&error.failure());
+        }
+    }
+
+    /// It shall stay down although its restart policy says otherwise.
+    pub(crate) fn cancel_restart(&mut self) {
+        let Status::Restarting { last, .. } = &self.state.status else { return };
+        let exit = Exit { by_user: true, ..last.clone() };
+        self.record(&exit);
+        self.publish(&exit);
+        self.bury();
+    }
+
+    /// SIGKILL, to a frozen process too.
+    pub(crate) fn kill(&mut self) {
+        if let Some(run) = &self.run {
+            // It may have ended this moment.
+            let _ = run.signal(SIGKILL);
+        }
+        self.thaw();
+    }
+}
