@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use disk::{faults, remove_tree};
 use spec::digest::ChainId;
 
-use crate::draft::extent;
 use crate::record::DraftRecord;
 use crate::store::{INGEST, Passing, REMOVED, Store, StoreError, list};
+use crate::walk::extent;
 
 /// What a collection took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,27 +1,18 @@
 //! Containers' writable layers.
 
-use std::collections::HashSet;
-use std::fs::{self, DirBuilder, Metadata};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use disk::{Durability, faults, remove_tree, write};
-use rustix::fs::{FileType, RawMode};
+use rustix::fs::RawMode;
 use spec::id::ContainerId;
 
 use crate::image::Image;
 use crate::record::DraftRecord;
 use crate::store::{Passing, Store, StoreError};
-
-/// What one directory tree takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// The files' lengths added up, hard links once: Docker's idea of size.
-    pub bytes: u64,
-    /// The blocks they take on the disk, directories included: `du`'s.
-    pub disk_bytes: u64,
-}
+use crate::walk::{extent, is_missing};
 
 impl Store {
     /// Gives a container a writable layer above `image`, or above nothing. Not synced: a draft is worth as much as its container.
@@ -79,9 +70,7 @@ impl Store {
     pub fn draft_size_bytes(&self, id: &ContainerId) -> Result<u64, StoreError> {
         let upper = self.draft_dir(id).join("upper");
         match extent(&upper) {
-            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                Err(StoreError::NoDraft(id.clone()))
-            }
+            Err(error) if is_missing(&error) => Err(StoreError::NoDraft(id.clone())),
             other => Ok(other?.bytes),
         }
     }
@@ -106,39 +95,4 @@ fn copy_look(from: &Path, to: &Path) -> Result<(), StoreError> {
         fs::set_permissions(to, look.permissions()).map_err(StoreError::io("setting the mode of", to))?;
     }
     Ok(())
-}
-
-/// Adds a tree up. Files that go away meanwhile are not counted; links are not followed.
-pub(crate) fn extent(path: &Path) -> Result<Extent, StoreError> {
-    let mut sum = Extent::default();
-    let mut seen = HashSet::new();
-    add(&fs::symlink_metadata(path).map_err(StoreError::io("reading", path))?, &mut seen, &mut sum);
-    walk(path, &mut seen, &mut sum)?;
-    Ok(sum)
-}
-
-fn walk(dir: &Path, seen: &mut HashSet<(u64, u64)>, sum: &mut Extent) -> Result<(), StoreError> {
-    let entries = match fs::read_dir(dir) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(()),
-        other => other.map_err(StoreError::io("listing", dir))?,
-    };
-    for entry in entries {
-        let entry = entry.map_err(StoreError::io("listing", dir))?;
-        let Ok(meta) = entry.metadata() else { continue };
-        add(&meta, seen, sum);
-        if meta.is_dir() {
-            walk(&entry.path(), seen, sum)?;
-        }
-    }
-    Ok(())
-}
-
-fn add(meta: &Metadata, seen: &mut HashSet<(u64, u64)>, sum: &mut Extent) {
-    if !meta.is_dir() && meta.nlink() > 1 && !seen.insert((meta.dev(), meta.ino())) {
-        return;
-    }
-    sum.disk_bytes += meta.blocks() * 512;
-    if matches!(FileType::from_raw_mode(meta.mode()), FileType::RegularFile | FileType::Symlink) {
-        sum.bytes += meta.len();
-    }
 }

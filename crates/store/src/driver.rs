@@ -11,12 +11,15 @@ use std::path::{Path, PathBuf};
 use crate::layer::{self, Applied, LayerError, Limits, Options, Recording, Whiteouts};
 use crate::store::Store;
 
+/// Reads a layer's tar.
+pub(crate) type Take<'a> = dyn FnMut(&mut dyn Read) -> io::Result<()> + 'a;
+
 /// One form of layers. All paths are snapshot directories, which also hold `layer.json`.
 pub(crate) trait Driver: Debug + Sync {
     /// Fills the new directory `snapshot` from a tar, which is read to its end.
     fn unpack(&self, tar: &mut dyn Read, snapshot: &Path) -> Result<Applied, LayerError>;
-    /// Writes the tar out again, byte for byte.
-    fn assemble(&self, snapshot: &Path, out: &mut dyn Write) -> Result<u64, LayerError>;
+    /// Lets `take` read the tar again, byte for byte.
+    fn assemble(&self, snapshot: &Path, take: &mut Take<'_>) -> Result<(), LayerError>;
     /// What overlayfs gets as a lower directory.
     fn lower(&self, snapshot: &Path) -> PathBuf;
 }
@@ -50,12 +53,12 @@ impl Driver for Directories {
         Ok(applied)
     }
 
-    fn assemble(&self, snapshot: &Path, out: &mut dyn Write) -> Result<u64, LayerError> {
+    fn assemble(&self, snapshot: &Path, take: &mut Take<'_>) -> Result<(), LayerError> {
         let failed = |act| move |e: io::Error| LayerError::Io { act, entry: "the layer's recipe".into(), source: e };
         let recipe = File::open(snapshot.join("recipe")).map_err(failed("opening"))?;
         let dir = File::open(self.lower(snapshot)).map_err(failed("opening"))?;
         let mut tar = layer::assemble(dir.as_fd(), recipe)?;
-        io::copy(&mut tar, out).map_err(failed("assembling from"))
+        take(&mut tar).map_err(failed("assembling from"))
     }
 
     fn lower(&self, snapshot: &Path) -> PathBuf {

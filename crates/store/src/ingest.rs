@@ -125,7 +125,8 @@ impl Store {
     }
 }
 
-pub(crate) fn config_descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
+/// Points to these bytes.
+pub(crate) fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
     Descriptor {
         media_type: media_type.to_owned(),
         digest: BlobDigest(Digest::sha256(bytes)),

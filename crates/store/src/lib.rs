@@ -5,22 +5,34 @@
 //! assembled again from the directories when somebody wants them.
 
 mod archive;
+mod changes;
+mod check;
 mod collect;
 mod draft;
 mod driver;
 mod image;
+mod import;
 mod ingest;
 pub mod layer;
 mod load;
 mod mount;
 mod record;
+mod remove;
+mod save;
 mod store;
 pub mod tar;
+mod usage;
+mod walk;
 
 pub use archive::LoadError;
+pub use changes::{Change, ChangeKind};
+pub use check::{Damage, Depth};
 pub use collect::Freed;
-pub use draft::Extent;
 pub use image::{HistoryRow, Image, Names, ResolveError};
 pub use load::{Load, LoadEvent, Loaded};
 pub use mount::{Mount, MountError};
+pub use remove::{Remove, RemoveError, Removed, Several};
+pub use save::SaveError;
 pub use store::{Store, StoreError};
+pub use usage::{ImageUsage, Usage};
+pub use walk::Extent;

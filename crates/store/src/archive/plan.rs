@@ -8,6 +8,7 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 
 use super::{LoadError, Members};
+use crate::ingest::descriptor;
 
 /// Indexes within indexes: one is usual.
 const DEPTH_LIMIT: usize = 4;
@@ -158,13 +159,7 @@ fn from_item(members: &Members, item: Item) -> Result<Plan, LoadError> {
         names.push(tag.parse().map_err(|e| LoadError::Contradiction(format!("{e}: {tag:?}")))?);
     }
     let layers = item.layers.into_iter().flatten().map(|member| Source { digest: named_digest(&member), member });
-    let config = Descriptor {
-        media_type: media::DOCKER_CONFIG.to_owned(),
-        digest: BlobDigest(got),
-        size: bytes.len() as u64,
-        platform: None,
-        annotations: std::collections::BTreeMap::new(),
-    };
+    let config = descriptor(media::DOCKER_CONFIG, &bytes);
     plan(names, config, bytes, None, layers.collect())
 }
 
