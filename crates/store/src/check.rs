@@ -183,7 +183,8 @@ impl Store {
     fn check_layer(&self, hex: &str, depth: Depth, found: &mut Found) -> Result<(), StoreError> {
         let dir = self.snapshots_dir().join(hex);
         let Some(record) = found.read::<LayerRecord>(&dir.join("layer.json")) else {
-            if fs::symlink_metadata(dir.join("layer.json")).is_err() {
+            let is_garbage = found.damages.contains(&Damage::Garbage(dir.clone()));
+            if !is_garbage && is_gone(&dir.join("layer.json"))? {
                 found.damages.push(Damage::Record(dir.join("layer.json"), "it is missing".to_owned()));
             }
             return Ok(());

@@ -107,6 +107,10 @@ impl Store {
         let mut layers = |chains: &[ChainId]| reached.snapshots.extend(chains.iter().map(|c| c.0.hex().to_owned()));
         for id in self.ids()? {
             let Some(image) = self.find(&id)? else { continue };
+            // A changed config may name other layers than those that must stay.
+            if spec::digest::Digest::sha256(&image.config_bytes) != id.0 {
+                return Err(StoreError::Damaged(format!("the config of image {id} has changed")));
+            }
             layers(&image.chains);
             reached.blobs.insert(id.0.hex().to_owned());
             reached.blobs.extend(image.manifest.map(|manifest| manifest.digest.0.hex().to_owned()));

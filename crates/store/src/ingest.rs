@@ -16,7 +16,7 @@ use crate::archive::{LoadError, Plan};
 use crate::layer::{self, Ratio};
 use crate::load::Loaded;
 use crate::record::{ImageRecord, LayerRecord};
-use crate::store::{Ingest, Store, StoreError, sync_dir};
+use crate::store::{Ingest, Passing, Store, StoreError, sync_dir};
 
 /// What a layer must turn out to be.
 pub(crate) struct Layer<'a> {
@@ -79,9 +79,15 @@ impl Store {
             .map_err(StoreError::io("syncing", &drafts))?;
         for (chain, place, _) in layers {
             let to = self.snapshot(&chain);
-            match faults::act("settle layer").and_then(|()| fs::rename(place.path(), &to)) {
-                // Somebody else had the same layer: the first stays.
-                Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {}
+            let settle = || faults::act("settle layer").and_then(|()| fs::rename(place.path(), &to));
+            match settle() {
+                Err(e) if matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+                    // Somebody else had the same layer: the first stays, unless it is damaged.
+                    if !self.has(&chain)? {
+                        let away = self.passing(Passing::Removed);
+                        fs::rename(&to, &away).and_then(|()| settle()).map_err(StoreError::io("mending", &to))?;
+                    }
+                }
                 other => other.map_err(StoreError::io("making", &to))?,
             }
         }

@@ -32,7 +32,7 @@ impl Members {
         let mut at = HashMap::new();
         let mut archive = tar::Archive::new(&file);
         for entry in archive.entries_with_seek().map_err(LoadError::Read)? {
-            let entry = entry.map_err(LoadError::Read)?;
+            let entry = entry.map_err(failed)?;
             let Some(name) = clean("", &entry.path_bytes()) else { continue };
             let kind = entry.header().entry_type();
             let member = if kind.is_file() || kind.is_contiguous() {
@@ -57,7 +57,7 @@ impl Members {
     /// The bytes of a member.
     pub(crate) fn open(&self, name: &str) -> Option<Section<'_>> {
         let mut name = &clean("", name.as_bytes())?;
-        let Some(mut member) = self.at.get(name) else { return None };
+        let mut member = self.at.get(name)?;
         for _ in 0..LINKS_LIMIT {
             match member {
                 Member::Bytes { offset, len } => {
@@ -110,6 +110,11 @@ impl Read for Section<'_> {
         self.at += n as u64;
         Ok(n)
     }
+}
+
+/// What the tar crate says about a damaged header quotes its bytes, whatever they are.
+fn failed(error: io::Error) -> LoadError {
+    if error.raw_os_error().is_some() { LoadError::Read(error) } else { LoadError::NotATar }
 }
 
 /// The name as others in the archive would write it; none for one that leads out of it.

@@ -23,9 +23,12 @@ pub(crate) const DOCUMENT_LIMIT: u64 = 8 << 20;
 /// Why an archive was not loaded. Nothing of it stays then.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The input failed, or is no tar.
+    /// The input failed.
     #[error("reading the archive")]
     Read(#[source] io::Error),
+    /// The input is something else.
+    #[error("the archive is not a tar, or a damaged one")]
+    NotATar,
     /// The packing around the archive.
     #[error("unpacking the archive")]
     Packed(#[source] LayerError),
