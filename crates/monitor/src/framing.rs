@@ -89,7 +89,7 @@ mod tests {
         ) {
             let stream = |err| if err { Stream::Stderr } else { Stream::Stdout };
             let mut wire = Vec::new();
-            let mut want = [Vec::new(), Vec::new()];
+            let mut want: [Vec<u8>; 2] = [Vec::new(), Vec::new()];
             for (err, bytes) in &pieces {
                 wire.extend(head(stream(*err), u32::try_from(bytes.len()).unwrap()));
                 wire.extend(bytes);

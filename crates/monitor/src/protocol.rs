@@ -381,3 +381,103 @@ pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Malformed> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::status::{Phase, Verb};
+
+    fn check<M: Serialize + DeserializeOwned>(message: &M, expected: Expect) {
+        let bytes = encode(message).unwrap();
+        expected.assert_eq(std::str::from_utf8(&bytes).unwrap());
+        let again: M = decode(&bytes).unwrap();
+        assert_eq!(encode(&again).unwrap(), bytes);
+    }
+
+    #[test]
+    fn the_bytes_are_these() {
+        check(
+            &Ask::Start { console: Some(Size { rows: 24, columns: 80 }) },
+            expect![[r#"{"v":1,"m":{"start":{"console":{"rows":24,"columns":80}}}}"#]],
+        );
+        check(&Ask::Pause, expect![[r#"{"v":1,"m":"pause"}"#]]);
+        let attach = Attach {
+            streams: Streams { stdin: true, stdout: true, stderr: false },
+            framing: Framing::Mux,
+            replay: Replay::Log,
+            detach_keys: DetachKeys::default(),
+        };
+        check(
+            &Ask::Attach(attach),
+            expect![[
+                r#"{"v":1,"m":{"attach":{"streams":{"stdin":true,"stdout":true,"stderr":false},"framing":"mux","replay":"log","detach_keys":[16,17]}}}"#
+            ]],
+        );
+        check(&Ask::Wait(Until::NextExit), expect![[r#"{"v":1,"m":{"wait":"next-exit"}}"#]]);
+        check(
+            &Ask::Signal { number: 15, intent: Intent::End },
+            expect![[r#"{"v":1,"m":{"signal":{"number":15,"intent":"end"}}}"#]],
+        );
+        check(
+            &Tell::Refused(Refused { verb: Verb::Pause, met: Phase::Paused }),
+            expect![[r#"{"v":1,"m":{"refused":{"verb":"pause","met":"paused"}}}"#]],
+        );
+        check(
+            &Tell::ExecExited { id: "e1".parse().unwrap(), code: 126 },
+            expect![[r#"{"v":1,"m":{"exec-exited":{"id":"e1","code":126}}}"#]],
+        );
+    }
+
+    fn refusal(bytes: &[u8]) -> String {
+        decode::<Ask>(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn another_version_is_named_even_where_its_words_are_unknown() {
+        for words in [r#"{"v":7,"m":"pause"}"#, r#"{"v":7,"m":{"fly":{"to":"the moon"}}}"#, r#"{"v":0,"m":"pause"}"#] {
+            assert!(refusal(words.as_bytes()).contains("speaks version 1"), "{words}");
+        }
+        assert_eq!(refusal(br#"{"v":1,"m":"fly"}"#), "the message cannot be understood");
+        assert_eq!(refusal(&[b' '; MAX_BYTES + 1]), "the message has 65537 bytes, more than 65536");
+    }
+
+    #[test]
+    fn a_failure_always_fits() {
+        let failure = Failure::new(FailureKind::Command, &"\u{1}".repeat(100_000), 128);
+        assert!(encode(&Tell::Failed(failure)).is_ok());
+    }
+
+    #[test]
+    fn exec_identifiers_are_safe_words() {
+        for bad in ["", "a/b", "a b", "ä", &"a".repeat(65)] {
+            assert!(bad.parse::<ExecId>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode::<Ask>(&bytes);
+            let _ = decode::<Tell>(&bytes);
+        }
+
+        #[test]
+        fn any_message_shape_is_answered(
+            v in 0_u32..3,
+            verb in prop_oneof![
+                Just("start"), Just("attach"), Just("exec"), Just("resize"), Just("signal"), Just("stop"), Just("wait"), Just("update")
+            ],
+            body in "[{}\\[\\]a-z\":,0-9 ]{0,60}",
+        ) {
+            let _ = decode::<Ask>(format!(r#"{{"v":{v},"m":{{"{verb}":{body}}}}}"#).as_bytes());
+        }
+
+        #[test]
+        fn any_keys_are_parsed_or_refused(text in ".{0,30}") {
+            let _ = text.parse::<DetachKeys>();
+        }
+    }
+}

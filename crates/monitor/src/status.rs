@@ -320,3 +320,132 @@ pub(crate) fn start_time(pid: i32) -> Option<u64> {
     let text = String::from_utf8_lossy(&text);
     text.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn exit(code: i32) -> Exit {
+        Exit { code, ..lost(StartMark { since: Time::from_ns(5) }) }
+    }
+
+    fn every() -> [Status; 6] {
+        let life = Life { pid: 7, start_time: 9, since: Time::from_ns(5) };
+        [
+            Status::Created,
+            Status::Running(life),
+            Status::Paused(life),
+            Status::Restarting { due: Time::from_ns(9), last: exit(1) },
+            Status::Exited(exit(0)),
+            Status::Removing,
+        ]
+    }
+
+    #[test]
+    fn every_verb_in_every_state() {
+        let mut table = String::new();
+        for status in every() {
+            let mut row = |verb: &str, result: Result<Phase, Refused>| {
+                let said = result.map_or_else(|refused| refused.sentence("X"), |phase| format!("-> {phase:?}"));
+                writeln!(table, "{:?} {verb}: {said}", status.phase()).unwrap();
+            };
+            row("start", status.may_start().map(|()| Phase::Running));
+            row("attach", status.may_attach().map(|()| status.phase()));
+            row("exec", status.running(Verb::Exec).map(|_| status.phase()));
+            row("signal", status.living(Verb::Signal).map(|_| status.phase()));
+            row("pause", status.pause().map(|next| next.phase()));
+            row("unpause", status.unpause().map(|next| next.phase()));
+            row("remove", status.remove().map(|next| next.phase()));
+        }
+        expect![[r#"
+            Created start: -> Running
+            Created attach: -> Created
+            Created exec: container X is not running
+            Created signal: container X is not running
+            Created pause: container X is not running
+            Created unpause: container X is not paused
+            Created remove: -> Removing
+            Running start: container X is already running
+            Running attach: -> Running
+            Running exec: -> Running
+            Running signal: -> Running
+            Running pause: -> Paused
+            Running unpause: container X is not paused
+            Running remove: -> Removing
+            Paused start: cannot start a paused container, try unpause instead
+            Paused attach: container X is paused, unpause the container before attach
+            Paused exec: container X is paused, unpause the container before exec
+            Paused signal: -> Paused
+            Paused pause: container X is already paused
+            Paused unpause: -> Running
+            Paused remove: -> Removing
+            Restarting start: container X is already running
+            Restarting attach: container X is restarting, wait until the container is running
+            Restarting exec: container X is restarting, wait until the container is running
+            Restarting signal: container X is not running
+            Restarting pause: container X is restarting, wait until the container is running
+            Restarting unpause: container X is not paused
+            Restarting remove: -> Removing
+            Exited start: -> Running
+            Exited attach: -> Exited
+            Exited exec: container X is not running
+            Exited signal: container X is not running
+            Exited pause: container X is not running
+            Exited unpause: container X is not paused
+            Exited remove: -> Removing
+            Removing start: container is marked for removal and cannot be started
+            Removing attach: container X is not running
+            Removing exec: container X is not running
+            Removing signal: container X is not running
+            Removing pause: container X is not running
+            Removing unpause: container X is not paused
+            Removing remove: removal of container X is already in progress
+        "#]]
+        .assert_eq(&table);
+    }
+
+    #[test]
+    fn the_bytes_are_these() {
+        let state = State { status: every()[1].clone(), restarts: 2, health: None, execs: Vec::new() };
+        expect![[
+            r#"{"status":{"running":{"pid":7,"start_time":9,"since":"1970-01-01T00:00:00.000000005Z"}},"restarts":2}"#
+        ]]
+        .assert_eq(&serde_json::to_string(&state).unwrap());
+        expect![[r#"{"code":255,"oom_killed":false,"started":"1970-01-01T00:00:00.000000005Z","finished":"1970-01-01T00:00:00.000000005Z","restarts":0,"by_user":false}"#]].assert_eq(&serde_json::to_string(&exit(255)).unwrap());
+    }
+
+    #[test]
+    fn a_run_whose_end_nobody_saw_is_told_from_one_that_ended() {
+        let root = testkit::Root::new();
+        let home = Home::open(&root.join("root"), &root.join("run")).unwrap();
+        let id: ContainerId = "a".repeat(64).parse().unwrap();
+        let dir = home.container(&id);
+        std::fs::create_dir(&dir).unwrap();
+        let code = || match of(&home, &id).unwrap().status {
+            Status::Created => None,
+            Status::Exited(exit) => Some(exit.code),
+            other => panic!("{other:?}"),
+        };
+        let volatile = disk::Durability::Volatile;
+        assert_eq!(code(), None);
+        disk::write(&dir, &StartMark { since: Time::from_ns(5) }, volatile).unwrap();
+        assert_eq!(code(), Some(255), "the machine went down under its first run");
+        disk::write(&dir, &exit(3), volatile).unwrap();
+        assert_eq!(code(), Some(3), "it ended");
+        disk::write(&dir, &StartMark { since: Time::from_ns(6) }, volatile).unwrap();
+        assert_eq!(code(), Some(255), "the machine went down under its second run");
+        let never = Exit { started: None, finished: Time::from_ns(7), ..exit(127) };
+        disk::write(&dir, &never, volatile).unwrap();
+        assert_eq!(code(), Some(127), "its third start failed");
+    }
+
+    #[test]
+    fn our_own_start_time_is_read() {
+        let pid = rustix::process::getpid().as_raw_nonzero().get();
+        assert!(start_time(pid).is_some_and(|ticks| ticks > 0));
+        assert_eq!(start_time(i32::MAX), None);
+    }
+}

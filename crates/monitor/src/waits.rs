@@ -71,7 +71,7 @@ mod tests {
         assert!(!waits.ask(5, For::Stopped, Phase::Running));
         assert!(!waits.ask(6, For::Removed, Phase::Running));
         assert_eq!(waits.ended(), [2, 3]);
-        assert_eq!(waits.ended(), []);
+        assert!(waits.ended().is_empty());
         assert_eq!(waits.stopped(), [5]);
         assert_eq!(waits.removed(), (vec![4], vec![6]));
     }

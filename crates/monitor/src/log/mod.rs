@@ -7,6 +7,8 @@
 //! holds one open can read it to its end and find the next by name. See docs/formats/log.md.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use read::{Entry, Query, Reader};
