@@ -1,1 +1,15 @@
-//! engine
+//! The engine: each verb of the product once, for every face. It keeps nothing between verbs; what is true is on disk, and what runs
+//! is owned by a monitor. Verbs block; an asynchronous face calls them off its threads.
+
+pub mod bundle;
+pub mod container;
+mod error;
+mod etc;
+mod facts;
+mod host;
+pub mod image;
+mod names;
+pub mod system;
+
+pub use error::Error;
+pub use host::Host;

@@ -1,0 +1,44 @@
+//! What is done with containers, one verb a file.
+
+pub mod attach;
+pub mod create;
+pub mod exec;
+pub mod find;
+pub mod kill;
+pub mod list;
+pub mod logs;
+pub mod pause;
+pub mod prune;
+pub mod remove;
+pub mod rename;
+pub mod signal;
+pub mod start;
+pub mod stop;
+pub mod update;
+mod visit;
+pub mod wait;
+
+pub use find::{Record, find};
+pub use list::View;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use spec::time::Time;
+
+use crate::error::Error;
+
+/// This moment.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Fills `bytes` with random ones.
+pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Error> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
+            .map_err(|e| Error::Io("asking for random bytes".into(), e.into()))?;
+    }
+    Ok(())
+}

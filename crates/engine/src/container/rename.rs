@@ -1,0 +1,33 @@
+//! `rename`: the name moves in one step.
+
+use disk::links;
+use spec::id::ContainerId;
+
+use super::find;
+use crate::error::Error;
+use crate::host::Host;
+use crate::names;
+
+/// Gives a container another name.
+///
+/// # Errors
+/// The name is malformed, its own, or taken.
+pub fn rename(host: &Host, id: &ContainerId, to: &str) -> Result<(), Error> {
+    let to = to.strip_prefix('/').unwrap_or(to);
+    if !names::is_valid(to) {
+        return Err(Error::Invalid(format!(
+            "Error when allocating new name: Invalid container name ({to}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"
+        )));
+    }
+    let from = find::name(host, id)?;
+    if from == to {
+        return Err(Error::Invalid("Renaming a container with the same name as its current name".into()));
+    }
+    match links::rename(&host.home.names(), &from, to).map_err(Error::io("renaming the container"))? {
+        None => Ok(()),
+        Some(holder) => {
+            let taken = Error::name_taken(to, &holder);
+            Err(Error::Conflict(format!("Error when allocating new name: {taken}")))
+        }
+    }
+}

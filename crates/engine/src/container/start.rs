@@ -1,0 +1,53 @@
+//! `start`: from a record to a running process, owned by its monitor.
+
+use std::os::fd::OwnedFd;
+
+use monitor::Client;
+use monitor::protocol::{Ask, Attach, Size, Tell, Until};
+use spec::id::ContainerId;
+
+use super::visit;
+use crate::error::Error;
+use crate::host::Host;
+
+/// How a container is started.
+pub struct Start {
+    /// Size of its terminal.
+    pub console: Option<Size>,
+    /// A client's stream socket, connected before the first byte is written.
+    pub attach: Option<(Attach, OwnedFd)>,
+    /// Whether the caller wants to hear of its end on the same connection.
+    pub wait: Option<Until>,
+}
+
+/// Starts a container and answers the connection to its monitor.
+///
+/// # Errors
+/// It runs already ([`Error::Conflict`]), or could not be started.
+pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Client, Error> {
+    let client = visit::monitor_of(host, id)?;
+    if let Some((attach, stream)) = how.attach {
+        visit::ask(&client, &Ask::Attach(attach), Some(&stream))?;
+        visit::hear(&client, id)?;
+    }
+    // Asked before the start: a container that ends at once is not missed.
+    if let Some(until) = how.wait {
+        visit::ask(&client, &Ask::Wait(until), None)?;
+    }
+    match visit::call(&client, id, &Ask::Start { console: how.console })? {
+        Tell::Started { .. } => Ok(client),
+        other => Err(Error::Conflict(format!("the monitor of container {id} answered {other:?} to start"))),
+    }
+}
+
+/// Whether it runs, is paused, or waits to be restarted.
+///
+/// # Errors
+/// Of the files.
+pub fn is_running(host: &Host, id: &ContainerId) -> Result<bool, Error> {
+    use monitor::status::Phase;
+    Ok(match monitor::status::of(&host.home, id)?.status.phase() {
+        Phase::Running | Phase::Paused | Phase::Restarting => true,
+        Phase::Created | Phase::Exited | Phase::Removing => false,
+    })
+}

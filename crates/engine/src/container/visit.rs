@@ -1,0 +1,123 @@
+//! Reaching a container's monitor: the one that lives, or a new one.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use monitor::protocol::{Ask, Tell};
+use monitor::{Berth, Client, ClientError};
+use spec::bundle::Bundle;
+use spec::container::{Config, NamespaceMode};
+use spec::id::ContainerId;
+use spec::mount::{MissingSource, UserMountKind};
+
+use super::{Record, find};
+use crate::error::Error;
+use crate::host::Host;
+use crate::{bundle, etc, facts};
+
+/// The monitor of a container that runs, or none.
+pub(super) fn living(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
+    Client::connect(&host.home, id).map_err(Error::other("reaching the container's monitor"))
+}
+
+/// The monitor of a container, spawned where there is none.
+pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error> {
+    loop {
+        match Berth::take(&host.home, id) {
+            Ok(berth) => {
+                let bundle = bundle_of(host, &find::record(host, id)?, berth.dir())?;
+                return berth.spawn(&host.home, &bundle).map_err(Error::other("starting the container's monitor"));
+            }
+            Err(ClientError::Living) => {
+                // None: it was just going, and its place is free now.
+                if let Some(client) = living(host, id)? {
+                    return Ok(client);
+                }
+            }
+            Err(other) => return Err(Error::other("preparing the container's run directory")(other)),
+        }
+    }
+}
+
+fn bundle_of(host: &Host, record: &Record, run_dir: &Path) -> Result<Bundle, Error> {
+    make_sources(&record.config)?;
+    let shared_shm = shared(host, &record.config)?;
+    let etc = etc::write(&record.config, run_dir)?;
+    let facts = facts::gather(&record.config, etc, shared_shm)?;
+    bundle::new(&record.config, &record.settings, &facts)
+}
+
+/// `-v` makes the directories it names.
+fn make_sources(config: &Config) -> Result<(), Error> {
+    for mount in &config.host.mounts {
+        let UserMountKind::Bind { source, missing, .. } = &mount.kind else { continue };
+        match (fs::symlink_metadata(source), missing) {
+            (Err(e), MissingSource::Create) if e.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(source).map_err(Error::io(format!(
+                    "error while creating mount source path '{}': mkdir",
+                    source.display()
+                )))?;
+            }
+            (Err(_), MissingSource::Fail) => return Err(Error::missing_source(source)),
+            (Ok(_), _) | (Err(_), MissingSource::Create) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whose namespaces are joined must run; whose memory is shared lends its /dev/shm.
+fn shared(host: &Host, config: &Config) -> Result<Option<std::path::PathBuf>, Error> {
+    let options = &config.host;
+    let joined =
+        [("network", &options.network), ("PID", &options.pid), ("IPC", &options.ipc), ("user", &options.userns)];
+    let mut shm = None;
+    for (what, mode) in joined {
+        let NamespaceMode::Container(other) = mode else { continue };
+        let state = monitor::status::of(&host.home, other)?;
+        let life = state.status.life().ok_or_else(|| {
+            Error::Conflict(format!("cannot join {what} namespace of a non running container: {other}"))
+        })?;
+        if what == "IPC" {
+            shm = Some(format!("/proc/{}/root/dev/shm", life.pid).into());
+        }
+    }
+    Ok(shm)
+}
+
+/// Says something, with a descriptor if one belongs to it.
+pub(super) fn ask(client: &Client, ask: &Ask, stream: Option<&OwnedFd>) -> Result<(), Error> {
+    let fds: Vec<BorrowedFd<'_>> = stream.iter().map(|fd| fd.as_fd()).collect();
+    client.ask(ask, &fds).map_err(Error::other("asking the container's monitor"))
+}
+
+/// Asks and hears one answer; what the monitor refuses or fails at becomes an error.
+pub(super) fn call(client: &Client, id: &ContainerId, what: &Ask) -> Result<Tell, Error> {
+    ask(client, what, None)?;
+    hear(client, id)
+}
+
+/// One answer.
+pub(super) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
+    answer(id, client.tell().map_err(Error::other("listening to the container's monitor"))?)
+}
+
+/// What a monitor's refusals are for a caller.
+///
+/// # Errors
+/// Whatever is not good news.
+pub(super) fn answer(id: &ContainerId, tell: Tell) -> Result<Tell, Error> {
+    match tell {
+        Tell::Failed(failure) => Err(Error::Start { message: failure.message, exit_code: failure.exit_code }),
+        Tell::Refused(refused) => Err(Error::Conflict(refused.sentence(id.as_str()))),
+        Tell::Misunderstood(why) => Err(Error::Conflict(why)),
+        good @ (Tell::Started { .. }
+        | Tell::Attached
+        | Tell::Detached
+        | Tell::ExecStarted { .. }
+        | Tell::ExecExited { .. }
+        | Tell::Exited(_)
+        | Tell::Done) => Ok(good),
+    }
+}

@@ -1,0 +1,34 @@
+//! The engine between two verbs: only where its files are.
+
+use std::path::Path;
+
+use disk::Home;
+use store::Store;
+
+use crate::error::Error;
+
+/// The directories and the image store. Opening it finishes what processes that died left unfinished.
+pub struct Host {
+    /// Where things lie.
+    pub home: Home,
+    /// Images and writable layers.
+    pub store: Store,
+}
+
+impl Host {
+    /// Opens both directories, making what is missing, and recovers from crashes.
+    ///
+    /// # Errors
+    /// What the file system says; a root of a newer format.
+    pub fn open(root: &Path, run: &Path) -> Result<Host, Error> {
+        let host = Host { home: Home::open(root, run)?, store: Store::open(root)? };
+        monitor::recover(&host.home, &host.store).map_err(Error::other("recovering from an earlier crash"))?;
+        host.sweep()?;
+        Ok(host)
+    }
+
+    /// Finishes what died half made or half removed.
+    pub(crate) fn sweep(&self) -> Result<(), Error> {
+        self.home.sweep(|id| self.store.remove_draft(id).map_err(Error::from))
+    }
+}

@@ -1,0 +1,13 @@
+//! What is done with images, one verb a file.
+
+pub mod bundled;
+mod change;
+pub mod history;
+pub mod import;
+pub mod list;
+pub mod load;
+pub mod obtain;
+pub mod prune;
+pub mod remove;
+pub mod save;
+pub mod tag;

@@ -1,0 +1,93 @@
+//! `info`: what the machine is and what kist has on it.
+
+use std::fs;
+
+use monitor::status::Phase;
+
+use crate::bundle::CgroupVersion;
+use crate::container::list;
+use crate::error::Error;
+use crate::host::Host;
+use crate::{bundle, facts};
+
+/// The machine and what is on it.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Containers, by what they do.
+    pub running: usize,
+    /// Frozen.
+    pub paused: usize,
+    /// All others.
+    pub stopped: usize,
+    /// Images.
+    pub images: usize,
+    /// How control groups are laid out.
+    pub cgroups: bundle::CgroupVersion,
+    /// The kernel's version.
+    pub kernel: String,
+    /// `x86_64`.
+    pub machine: String,
+    /// The host's name.
+    pub name: String,
+    /// `Debian GNU/Linux 12 (bookworm)`.
+    pub operating_system: String,
+    /// Processors that can be used.
+    pub cpus: usize,
+    /// Bytes.
+    pub memory: u64,
+    /// Whether the kernel confines programs by AppArmor profiles.
+    pub apparmor: bool,
+    /// Whether the engine runs as somebody else than root.
+    pub rootless: bool,
+}
+
+/// Asks the machine.
+///
+/// # Errors
+/// Of the engine's files.
+pub fn gather(host: &Host) -> Result<Facts, Error> {
+    let uname = rustix::system::uname();
+    let text = |text: &std::ffi::CStr| text.to_string_lossy().into_owned();
+    let (mut running, mut paused, mut stopped) = (0, 0, 0);
+    for view in list::list(host)? {
+        match view.state.status.phase() {
+            Phase::Running | Phase::Restarting => running += 1,
+            Phase::Paused => paused += 1,
+            Phase::Created | Phase::Exited | Phase::Removing => stopped += 1,
+        }
+    }
+    Ok(Facts {
+        running,
+        paused,
+        stopped,
+        images: host.store.images()?.len(),
+        cgroups: facts::cgroup_version(),
+        kernel: text(uname.release()),
+        machine: text(uname.machine()),
+        name: text(uname.nodename()),
+        operating_system: operating_system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
+        cpus: std::thread::available_parallelism().map_or(1, usize::from),
+        memory: memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
+        apparmor: fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with('Y')),
+        rootless: !rustix::process::geteuid().is_root(),
+    })
+}
+
+/// How the machine's control groups are laid out.
+#[must_use]
+pub fn cgroups() -> CgroupVersion {
+    facts::cgroup_version()
+}
+
+fn operating_system(release: &str) -> String {
+    let of = |key: &str| {
+        release.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim_matches('"').to_owned())
+    };
+    of("PRETTY_NAME=").or_else(|| of("NAME=")).unwrap_or_else(|| "Linux".to_owned())
+}
+
+fn memory(meminfo: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|rest| rest.trim().strip_suffix("kB")).and_then(|number| number.trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}

@@ -1,0 +1,6 @@
+//! What is done with everything at once, one verb a file.
+
+pub mod check;
+pub mod df;
+pub mod facts;
+pub mod start;

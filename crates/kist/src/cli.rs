@@ -1,0 +1,157 @@
+//! The command line as a whole: global flags, then a verb.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use engine::Host;
+
+use crate::commands::{self, Found};
+use crate::report::{Code, Report, start_code};
+use crate::terminal;
+use crate::verb::Verb;
+
+const DEFAULT_ROOT: &str = "/var/lib/kist";
+const DEFAULT_RUN_ROOT: &str = "/run/kist";
+
+/// What the user's surroundings say: read once, here.
+pub(crate) struct Cli {
+    env: BTreeMap<String, String>,
+    working_dir: PathBuf,
+    root: PathBuf,
+    run_root: PathBuf,
+}
+
+impl Cli {
+    #[cfg(test)]
+    pub(crate) fn for_tests(env: &[(&str, &str)], working_dir: &str) -> Cli {
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Cli { env, working_dir: working_dir.into(), root: PathBuf::new(), run_root: PathBuf::new() }
+    }
+
+    /// One variable of the user's environment.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        self.env.get(name).cloned()
+    }
+
+    /// Where the user is.
+    pub(crate) fn working_dir(&self) -> &Path {
+        &self.working_dir
+    }
+
+    /// Opens the engine's directories.
+    pub(crate) fn host(&self) -> Result<Host, Report> {
+        Ok(Host::open(&self.root, &self.run_root)?)
+    }
+}
+
+/// Runs the command line; answers the exit code.
+pub(crate) fn run(typed: &[String]) -> u8 {
+    let mut cli = Cli {
+        env: std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect(),
+        working_dir: std::env::current_dir().unwrap_or_else(|_| "/".into()),
+        root: DEFAULT_ROOT.into(),
+        run_root: DEFAULT_RUN_ROOT.into(),
+    };
+    for (variable, dir) in [("KIST_ROOT", &mut cli.root), ("KIST_RUN_ROOT", &mut cli.run_root)] {
+        if let Some(value) = cli.env.get(variable).filter(|value| !value.is_empty()) {
+            *dir = cli.working_dir.join(value);
+        }
+    }
+    let rest = match global_flags(&mut cli, typed) {
+        Ok(Some(rest)) => rest,
+        Ok(None) => return 0,
+        Err(report) => return fail(&report, None),
+    };
+    match commands::find(rest) {
+        Found::Verb(verb, words) => execute(&cli, verb, words),
+        Found::Help(text) => {
+            say(&text);
+            0
+        }
+        Found::Unknown(report) => fail(&report, None),
+    }
+}
+
+fn execute(cli: &Cli, verb: &'static Verb, words: &[String]) -> u8 {
+    let done = match verb.parse(words) {
+        Ok(Some(args)) => (verb.run)(cli, &args),
+        Ok(None) => {
+            say(&verb.help(terminal::size().map_or(80, |size| usize::from(size.columns))));
+            Ok(0)
+        }
+        Err(report) => Err(report),
+    };
+    done.unwrap_or_else(|report| fail(&report, Some(verb)))
+}
+
+/// The flags before the verb; none when one of them was the whole command.
+fn global_flags<'a>(cli: &mut Cli, typed: &'a [String]) -> Result<Option<&'a [String]>, Report> {
+    let mut rest = typed;
+    while let [first, after @ ..] = rest {
+        let (name, inline) = first.split_once('=').map_or((first.as_str(), None), |(name, value)| (name, Some(value)));
+        let value = || match (inline, after) {
+            (Some(value), _) => Ok((value, after)),
+            (None, [next, after @ ..]) => Ok((next.as_str(), after)),
+            (None, []) => Err(Report::usage(format!("flag needs an argument: {name}"))),
+        };
+        rest = match name {
+            "--root" | "--run-root" => {
+                let (path, after) = value()?;
+                let path = cli.working_dir.join(path);
+                *(if name == "--root" { &mut cli.root } else { &mut cli.run_root }) = path;
+                after
+            }
+            // There is no daemon to log in either way.
+            "-D" | "--debug" => after,
+            "-l" | "--log-level" | "--config" => value()?.1,
+            "-v" | "--version" => {
+                say(&commands::version::line());
+                return Ok(None);
+            }
+            "-H" | "--host" | "-c" | "--context" | "--tls" | "--tlsverify" => {
+                return Err(Report::plain(format!(
+                    "{name} is not there yet in kist: it works on this machine and needs no daemon"
+                )));
+            }
+            flag if flag.starts_with('-') && !matches!(flag, "-h" | "--help") => {
+                return Err(Report::usage(format!(
+                    "unknown flag: {flag}\n\nUsage:  kist [OPTIONS] COMMAND [ARG...]\n\nRun 'kist --help' for more information"
+                )));
+            }
+            _ => return Ok(Some(rest)),
+        };
+    }
+    Ok(Some(rest))
+}
+
+/// Prints to standard output; a reader that left is no error of ours.
+pub(crate) fn say(text: &str) {
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    let _ = write!(std::io::stdout().lock(), "{text}{end}");
+}
+
+/// Prints a line to standard error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints why and answers the exit code.
+fn fail(report: &Report, verb: Option<&Verb>) -> u8 {
+    let starts = verb.is_some_and(|verb| matches!(verb.name, "run" | "create"));
+    match (starts && report.code == Code::Engine, verb) {
+        _ if report.text.is_empty() => {}
+        (true, Some(verb)) => {
+            note(&format!("kist: {}\n\nRun 'kist {} --help' for more information", report.text, verb.name))
+        }
+        _ => note(&report.text),
+    }
+    match report.code {
+        Code::Exactly(code) => code,
+        Code::Usage if starts => 125,
+        Code::Engine if starts => start_code(&report.text),
+        Code::Usage | Code::Engine => 1,
+    }
+}

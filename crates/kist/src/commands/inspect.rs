@@ -1,0 +1,198 @@
+//! `kist inspect`, `kist container inspect` and `kist image inspect`.
+
+use std::collections::BTreeMap;
+
+use engine::container::{find, list};
+use engine::system::facts::cgroups;
+use engine::{Error, Host, image};
+use serde::Serialize;
+
+use super::listing::{self, OBJECT_FORMAT};
+use super::ps::sizes;
+use crate::cli::{Cli, note, say};
+use crate::report::{Report, explain};
+use crate::template::Template;
+use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
+use crate::wire::container::{ContainerInspect, GraphDriver};
+use crate::wire::from_container::{self, Surroundings};
+use crate::wire::go::Map;
+use crate::wire::image::ImageInspect;
+use crate::wire::{from_image, json};
+
+/// `kist inspect`.
+pub(crate) static INSPECT: Verb = Verb {
+    name: "inspect",
+    aliases: &[],
+    usage: "[OPTIONS] NAME|ID [NAME|ID...]",
+    about: "Return low-level information on Docker objects",
+    words: Words::AtLeast(1),
+    flags: &[&[
+        FORMAT,
+        short('s', "size", Takes::Switch, "Display total file sizes if the type is container"),
+        flag("type", Takes::One("string"), "Only inspect objects of the given type"),
+    ]],
+    run: |cli, args| {
+        let kind = match args.text("type") {
+            None => Kind::Any,
+            Some("container") => Kind::Container,
+            Some("image") => Kind::Image,
+            Some("network" | "volume" | "plugin" | "node" | "service" | "secret" | "config" | "task") => Kind::None,
+            Some(other) => return Err(Report::plain(format!("{other:?} is not a valid value for --type"))),
+        };
+        run(cli, args, kind)
+    },
+};
+
+/// `kist container inspect`.
+pub(crate) static CONTAINER_INSPECT: Verb = Verb {
+    name: "container inspect",
+    aliases: &[],
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Display detailed information on one or more containers",
+    words: Words::AtLeast(1),
+    flags: &[&[FORMAT, short('s', "size", Takes::Switch, "Display total file sizes")]],
+    run: |cli, args| run(cli, args, Kind::Container),
+};
+
+/// `kist image inspect`.
+pub(crate) static IMAGE_INSPECT: Verb = Verb {
+    name: "image inspect",
+    aliases: &[],
+    usage: "[OPTIONS] IMAGE [IMAGE...]",
+    about: "Display detailed information on one or more images",
+    words: Words::AtLeast(1),
+    flags: &[&[FORMAT]],
+    run: |cli, args| run(cli, args, Kind::Image),
+};
+
+const FORMAT: Flag = short('f', "format", Takes::One("string"), OBJECT_FORMAT);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Containers first, then images.
+    Any,
+    Container,
+    Image,
+    /// What there is none of yet.
+    None,
+}
+
+/// An object found.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Object {
+    Container(Box<ContainerInspect>),
+    Image(Box<ImageInspect>),
+}
+
+fn run(cli: &Cli, args: &Args, kind: Kind) -> Result<u8, Report> {
+    let template = match args.text("format") {
+        None => None,
+        Some("json") => Some("{{json .}}"),
+        Some(text) => Some(text),
+    };
+    let template = template.map(|text| Template::parse(text).map_err(listing::refused)).transpose()?;
+    let host = cli.host()?;
+    let with_sizes = kind != Kind::Image && args.on("size");
+    let (mut found, mut failed) = (Vec::new(), Vec::new());
+    for name in args.words() {
+        match object(&host, name, kind, with_sizes) {
+            Ok(object) => found.push(object),
+            Err(Missing::Object) => failed.push(format!("error: no such object: {name}")),
+            Err(Missing::Why(report)) => failed.push(report.text),
+        }
+    }
+    match template {
+        None => say(&json::pretty(&found).map_err(|error| Report::plain(error.to_string()))?),
+        Some(template) => {
+            for object in &found {
+                match render(&template, object) {
+                    Ok(text) => say(&format!("{text}\n")),
+                    Err(text) => failed.push(text),
+                }
+            }
+            if found.is_empty() {
+                // Docker ends its empty output with a newline, too.
+                say("\n");
+            }
+        }
+    }
+    for text in &failed {
+        note(text);
+    }
+    if failed.is_empty() { Ok(0) } else { Err(Report::silent(1)) }
+}
+
+fn render(template: &Template, object: &Object) -> Result<String, String> {
+    let rendered = match object {
+        Object::Container(container) => template.render_typed(container),
+        Object::Image(image) => template.render_typed(image),
+    };
+    rendered.map_err(|error| error.to_string())
+}
+
+enum Missing {
+    /// Nothing is called so.
+    Object,
+    /// Something else.
+    Why(Report),
+}
+
+fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Object, Missing> {
+    let why = |error: Error| Missing::Why(error.into());
+    if matches!(kind, Kind::Any | Kind::Container) {
+        match find(host, name).and_then(|id| list::view(host, &id)) {
+            Ok(view) => return container(host, &view, with_sizes).map(|found| Object::Container(Box::new(found))).map_err(Missing::Why),
+            Err(Error::NotFound(_)) if kind == Kind::Any => {}
+            Err(error @ Error::NotFound(_)) => return Err(Missing::Why(Report::plain(without_remedies(&error)))),
+            Err(error) => return Err(why(error)),
+        }
+    }
+    if matches!(kind, Kind::Any | Kind::Image) {
+        match image::list::view(host, name) {
+            Ok((image, names)) => {
+                let graph = graph(&[("LowerDir", lowers(&host.store.layer_places(&image.chains)))]);
+                return Ok(Object::Image(Box::new(from_image::inspect(&image, &names, graph))));
+            }
+            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => {}
+            Err(error @ Error::NotFound(_)) => return Err(Missing::Why(Report::plain(without_remedies(&error)))),
+            Err(error) => return Err(why(error)),
+        }
+    }
+    Err(Missing::Object)
+}
+
+/// One line an object: several may be missing.
+fn without_remedies(error: &Error) -> String {
+    let text = explain(error);
+    format!("Error response from daemon: {}", text.lines().next().unwrap_or_default())
+}
+
+fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<ContainerInspect, Report> {
+    let id = &view.record.config.id;
+    let places = host.store.draft_places(id).map_err(Error::from)?;
+    let mut data = vec![
+        ("LowerDir", lowers(&places.lowers)),
+        ("UpperDir", places.upper.display().to_string()),
+        ("WorkDir", places.work.display().to_string()),
+    ];
+    // The mount has no place in the host's tree; this is where it can be walked while the container runs.
+    data.extend(view.state.status.life().map(|life| ("MergedDir", format!("/proc/{}/root", life.pid))));
+    let around = Surroundings {
+        cgroups: cgroups(),
+        dir: host.home.container(id),
+        run_dir: host.home.sandbox(id),
+        graph: graph(&data),
+        sizes: if with_sizes { Some(sizes(host, view)?) } else { None },
+    };
+    Ok(from_container::inspect(view, around))
+}
+
+fn lowers(paths: &[std::path::PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(":")
+}
+
+fn graph(data: &[(&str, String)]) -> GraphDriver {
+    let data: BTreeMap<String, String> = data.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    GraphDriver { data: Map(Some(data)), name: "overlay2".to_owned() }
+}

@@ -1,0 +1,205 @@
+//! `kist container prune`, `kist image prune` and `kist system prune`.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, Write as _};
+
+use engine::container::prune as container;
+use engine::image::prune::{self as image, Which};
+use jiff::Timestamp;
+use spec::time::Time;
+use store::Removed;
+
+use super::listing::{self, bad_filter};
+use super::logs::moment;
+use crate::cli::{Cli, say};
+use crate::filter::{Filters, PRUNE_KEYS};
+use crate::report::Report;
+use crate::units::human_size;
+use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
+
+const FILTER: Flag = flag("filter", Takes::List("filter"), "Provide filter values (e.g. \"until=<timestamp>\")");
+const FORCE: Flag = short('f', "force", Takes::Switch, "Do not prompt for confirmation");
+
+/// `kist container prune`.
+pub(crate) static CONTAINER_PRUNE: Verb = Verb {
+    name: "container prune",
+    aliases: &[],
+    usage: "[OPTIONS]",
+    about: "Remove all stopped containers",
+    words: Words::None,
+    flags: &[&[FILTER, FORCE]],
+    run: |cli, args| {
+        let sift = Sift::new(args, PRUNE_KEYS)?;
+        if !confirmed(args, "WARNING! This will remove all stopped containers.\n") {
+            return Ok(0);
+        }
+        let (text, freed) = containers(cli, &sift)?;
+        tell(&text, freed);
+        Ok(0)
+    },
+};
+
+/// `kist image prune`.
+pub(crate) static IMAGE_PRUNE: Verb = Verb {
+    name: "image prune",
+    aliases: &[],
+    usage: "[OPTIONS]",
+    about: "Remove unused images",
+    words: Words::None,
+    flags: &[&[short('a', "all", Takes::Switch, "Remove all unused images, not just dangling ones"), FILTER, FORCE]],
+    run: |cli, args| {
+        let sift = Sift::new(args, &["dangling", "label", "label!", "until"])?;
+        let all = args.on("all") || sift.filters.flag("dangling").map_err(bad_filter)? == Some(false);
+        let what = if args.on("all") { "all images without at least one container associated to them" } else { "all dangling images" };
+        if !confirmed(args, &format!("WARNING! This will remove {what}.\n")) {
+            return Ok(0);
+        }
+        let (text, freed) = images(cli, &sift, all)?;
+        tell(&text, freed);
+        Ok(0)
+    },
+};
+
+/// `kist system prune`.
+pub(crate) static SYSTEM_PRUNE: Verb = Verb {
+    name: "system prune",
+    aliases: &[],
+    usage: "[OPTIONS]",
+    about: "Remove unused data",
+    words: Words::None,
+    flags: &[&[
+        short('a', "all", Takes::Switch, "Remove all unused images not just dangling ones"),
+        flag("filter", Takes::List("filter"), "Provide filter values (e.g. \"label=<key>=<value>\")"),
+        FORCE,
+        flag("volumes", Takes::Switch, "Prune anonymous volumes"),
+    ]],
+    run: |cli, args| {
+        let sift = Sift::new(args, PRUNE_KEYS)?;
+        if args.on("volumes") && sift.filters.has("until") {
+            return Err(Report::plain("ERROR: The \"until\" filter is not supported with \"--volumes\""));
+        }
+        let all = args.on("all");
+        if !confirmed(args, &warning(all, &args.list("filter"))) {
+            return Ok(0);
+        }
+        let (of_containers, first) = containers(cli, &sift)?;
+        let (of_images, second) = images(cli, &sift, all)?;
+        for text in [of_containers, of_images].iter().filter(|text| !text.is_empty()) {
+            say(&format!("{text}\n"));
+        }
+        tell("", first + second);
+        Ok(0)
+    },
+};
+
+/// What `system prune` is about to do. Networks, volumes and a build cache are not there to be removed.
+fn warning(all: bool, filters: &[&str]) -> String {
+    let images = if all { "all images without at least one container associated to them" } else { "all dangling images" };
+    let mut text = format!("WARNING! This will remove:\n  - all stopped containers\n  - {images}\n\n");
+    if !filters.is_empty() {
+        text.push_str("  Items to be pruned will be filtered with:\n");
+        let mut filters = filters.to_vec();
+        filters.sort_unstable();
+        filters.iter().for_each(|filter| text.push_str(&format!("  - {filter}\n")));
+        text.push('\n');
+    }
+    text
+}
+
+fn containers(cli: &Cli, sift: &Sift) -> Result<(String, u64), Report> {
+    let pruned = container::prune(&cli.host()?, &|created, labels| sift.wants(Some(created), labels))?;
+    let mut text = String::new();
+    if !pruned.removed.is_empty() {
+        text.push_str("Deleted Containers:\n");
+        pruned.removed.iter().for_each(|id| text.push_str(&format!("{id}\n")));
+    }
+    Ok((text, pruned.freed_bytes))
+}
+
+fn images(cli: &Cli, sift: &Sift, all: bool) -> Result<(String, u64), Report> {
+    let which = if all { Which::Unused } else { Which::Dangling };
+    let pruned = image::prune(&cli.host()?, which, &|created, labels| sift.wants(created, labels))?;
+    let mut text = String::new();
+    if !pruned.removed.is_empty() {
+        text.push_str("Deleted Images:\n");
+    }
+    for removed in &pruned.removed {
+        match removed {
+            Removed::Untagged(name) => text.push_str(&format!("untagged: {}\n", name.familiar())),
+            Removed::Deleted(digest) => text.push_str(&format!("deleted: {digest}\n")),
+        }
+    }
+    Ok((text, pruned.freed_bytes))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+fn tell(text: &str, freed: u64) {
+    if !text.is_empty() {
+        say(&format!("{text}\n"));
+    }
+    say(&format!("Total reclaimed space: {}", human_size(freed as f64)));
+}
+
+/// Whether the user wants it.
+fn confirmed(args: &Args, warning: &str) -> bool {
+    if args.on("force") {
+        return true;
+    }
+    say(warning);
+    let mut out = std::io::stdout().lock();
+    // A terminal that is gone answers no.
+    let _ = write!(out, "Are you sure you want to continue? [y/N] ");
+    let _ = out.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && answer.trim().eq_ignore_ascii_case("y")
+}
+
+/// The filters, read.
+struct Sift {
+    filters: Filters,
+    until: Option<Time>,
+}
+
+impl Sift {
+    fn new(args: &Args, keys: &[&str]) -> Result<Sift, Report> {
+        let filters = listing::filters(args, keys)?;
+        let now = Timestamp::now();
+        let mut until = None;
+        for text in filters.values("until") {
+            if until.is_some() {
+                return Err(Report::plain("Error response from daemon: more than one until filter specified"));
+            }
+            until = Some(moment(text, now).map_err(|why| Report::plain(format!("Error response from daemon: {why}")))?);
+        }
+        Ok(Sift { filters, until })
+    }
+
+    fn wants(&self, created: Option<Time>, labels: &BTreeMap<String, String>) -> bool {
+        self.until.is_none_or(|until| created.unwrap_or(Time::from_ns(0)) < until)
+            && self.filters.labels("label", labels)
+            && self.filters.labels_absent("label!", labels)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn system_prune_says_what_goes() {
+        expect![[r#"
+            WARNING! This will remove:
+              - all stopped containers
+              - all images without at least one container associated to them
+
+              Items to be pruned will be filtered with:
+              - label=a
+              - until=24h
+
+        "#]]
+        .assert_eq(&warning(true, &["until=24h", "label=a"]));
+    }
+}

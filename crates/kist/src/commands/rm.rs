@@ -1,0 +1,32 @@
+//! `kist rm`.
+
+use engine::Error;
+use engine::container::find;
+use engine::container::remove::{IfRunning, remove};
+
+use super::each::each;
+use crate::verb::{Takes, Verb, Words, short};
+
+/// `kist rm`.
+pub(crate) static RM: Verb = Verb {
+    name: "rm",
+    aliases: &["container rm", "container remove"],
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Remove one or more containers",
+    words: Words::AtLeast(1),
+    flags: &[&[
+        short('f', "force", Takes::Switch, "Force the removal of a running container (uses SIGKILL)"),
+        short('l', "link", Takes::Switch, ""),
+        short('v', "volumes", Takes::Switch, "Remove anonymous volumes associated with the container"),
+    ]],
+    run: |cli, args| {
+        let host = cli.host()?;
+        let force = args.on("force");
+        let if_running = if force { IfRunning::Kill } else { IfRunning::Refuse };
+        each(args.words(), |name| match find(&host, name).and_then(|id| remove(&host, &id, if_running)) {
+            // What is gone already is what was wanted.
+            Err(Error::NotFound(_)) if force => Ok(()),
+            other => Ok(other?),
+        })
+    },
+};

@@ -1,0 +1,8 @@
+//! What the flags of `create` and `run` mean.
+
+pub(crate) mod container;
+pub(crate) mod mount;
+pub(crate) mod values;
+
+#[cfg(test)]
+mod tests;

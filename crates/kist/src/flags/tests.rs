@@ -1,0 +1,1153 @@
+//! The compatibility ledger: what each flag of `docker run` changes in the bundle that the kernel is asked for.
+//!
+//! A row shows the lines of the bundle (one for each leaf of its JSON) that differ from those of `run busybox`: `-` before, `+` after.
+
+use std::collections::BTreeMap;
+
+use engine::Host;
+use engine::bundle::{self, CgroupVersion, Facts};
+use engine::container::create;
+use expect_test::{Expect, expect};
+use serde_json::Value;
+use spec::bundle::{IdMap, IdMaps};
+use spec::capability::CapabilitySet;
+use spec::digest::{Digest, ImageId};
+use spec::id::ContainerId;
+use spec::image::{ImageConfig, RunConfig};
+use spec::resources::DEFAULT_DEVICES;
+use spec::time::Time;
+use store::Image;
+
+use crate::cli::Cli;
+use crate::commands::run::RUN;
+use crate::flags::container::request;
+
+fn image() -> Image {
+    let config = RunConfig {
+        cmd: Some(vec!["sh".into()]),
+        env: vec!["PATH=/bin".into(), "LANG=C".into()],
+        ..RunConfig::default()
+    };
+    Image {
+        id: ImageId(Digest::sha256(b"image")),
+        config: ImageConfig { config, os: "linux".into(), architecture: "amd64".into(), ..ImageConfig::default() },
+        config_bytes: Vec::new(),
+        manifest: None,
+        chains: Vec::new(),
+        size_bytes: 0,
+        loaded_at: Time::from_ns(0),
+    }
+}
+
+fn facts() -> Facts {
+    let map = vec![IdMap { container: 0, host: 100_000, size: 65_536 }];
+    Facts {
+        cgroups: CgroupVersion::V2,
+        apparmor: Some("kist-default".into()),
+        capabilities: CapabilitySet::ALL,
+        id_maps: IdMaps { uids: map.clone(), gids: map },
+        devices: Vec::new(),
+        device_rules: DEFAULT_DEVICES.to_vec(),
+        etc: vec![("/etc/hosts".into(), "/run/hosts".into())],
+        shared_shm: None,
+    }
+}
+
+/// The bundle's leaves, or the line with which the flags are refused.
+fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>, String> {
+    let home = testkit::Root::new();
+    let host = Host::open(&home.join("root"), &home.join("run")).unwrap();
+    let cli = Cli::for_tests(&[("HERE", "there")], "/cwd");
+    let typed: Vec<String> = flags.iter().chain(&["busybox"]).chain(words).map(|word| (*word).to_owned()).collect();
+    let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
+    let args = RUN.parse(&typed).map_err(|report| first_line(report.text))?.expect("no help was asked for");
+    let request = request(&cli, &host, &RUN, &args).map_err(|report| first_line(report.text))?;
+    create::check(&request).map_err(|error| error.to_string())?;
+    let mut settings = request.settings.clone();
+    settings.resources.fill_defaults();
+    let id = ContainerId::from_bytes([0xab; 32]);
+    let config = create::config(&host, &image(), request, id).map_err(|error| error.to_string())?;
+    let bundle = bundle::new(&config, &settings, &facts()).map_err(|error| error.to_string())?;
+    let mut lines = BTreeMap::new();
+    leaves("", &serde_json::to_value(bundle).unwrap(), &mut lines);
+    // The one thing in it that depends on the machine.
+    let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if lines.remove(&format!(".process.env[HOSTNAME={machine}]")).is_some() {
+        lines.insert(".process.env[HOSTNAME=MACHINE]".into(), String::new());
+    }
+    if lines.get(".hostname") == Some(&format!("{machine:?}")) {
+        lines.insert(".hostname".into(), "\"MACHINE\"".into());
+    }
+    Ok(lines)
+}
+
+fn leaves(path: &str, value: &Value, lines: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                leaves(&format!("{path}.{key}"), value, lines);
+            }
+        }
+        // An element of a list is known by itself, not by its place.
+        Value::Array(list) if !list.is_empty() => {
+            for one in list {
+                let name = one["target"].as_str().or(one["path"].as_str()).or(one.as_str());
+                let (name, value) = (
+                    name.map_or_else(|| one.to_string(), str::to_owned),
+                    if one.is_object() { one.to_string() } else { String::new() },
+                );
+                lines.insert(format!("{path}[{name}]"), if value == name { String::new() } else { value });
+            }
+        }
+        other => drop(lines.insert(path.to_owned(), other.to_string())),
+    }
+}
+
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that a row reads as one call")]
+fn check(flags: &str, expected: Expect) {
+    check_words(flags, "", expected);
+}
+
+#[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "so that a row reads as one call")]
+fn check_words(flags: &str, words: &str, expected: Expect) {
+    let flags: Vec<&str> = flags.split(' ').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = words.split(' ').filter(|word| !word.is_empty()).collect();
+    let actual = match bundle_of(&flags, &words) {
+        Err(line) => line,
+        Ok(lines) => {
+            let plain = bundle_of(&[], &[]).unwrap();
+            let mut text = String::new();
+            for key in plain.keys().chain(lines.keys()).collect::<std::collections::BTreeSet<_>>() {
+                if plain.get(key) != lines.get(key) {
+                    for (sign, value) in [("-", plain.get(key)), ("+", lines.get(key))] {
+                        if let Some(value) = value {
+                            text.push_str(format!("{sign}{key} {value}").trim_end());
+                            text.push('\n');
+                        }
+                    }
+                }
+            }
+            text
+        }
+    };
+    expected.assert_eq(actual.trim_end());
+}
+
+#[test]
+fn without_flags() {
+    let text: String = bundle_of(&[], &[])
+        .unwrap()
+        .into_iter()
+        .map(|(key, value)| format!("{} {value}\n", key))
+        .map(|line| format!("{}\n", line.trim_end()))
+        .collect();
+    expect![[r#"
+        .cgroup.driver "auto"
+        .devices []
+        .hostname "abababababab"
+        .id "abababababababababababababababababababababababababababababababab"
+        .init false
+        .masked_paths[/proc/acpi]
+        .masked_paths[/proc/asound]
+        .masked_paths[/proc/interrupts]
+        .masked_paths[/proc/kcore]
+        .masked_paths[/proc/keys]
+        .masked_paths[/proc/latency_stats]
+        .masked_paths[/proc/sched_debug]
+        .masked_paths[/proc/scsi]
+        .masked_paths[/proc/timer_list]
+        .masked_paths[/proc/timer_stats]
+        .masked_paths[/sys/devices/virtual/powercap]
+        .masked_paths[/sys/firmware]
+        .mounts[/dev/mqueue] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"mqueue","options":[],"source":"mqueue"}},"target":"/dev/mqueue"}
+        .mounts[/dev/pts] {"attributes":{"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"devpts","options":[["newinstance",null],["ptmxmode","0666"],["mode","0620"],["gid","5"]],"source":"devpts"}},"target":"/dev/pts"}
+        .mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","67108864"]],"source":"shm"}},"target":"/dev/shm"}
+        .mounts[/dev] {"attributes":{"nosuid":true,"strictatime":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","755"],["size","65536k"]],"source":"tmpfs"}},"target":"/dev"}
+        .mounts[/etc/hosts] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/run/hosts"}},"propagation":"rprivate","target":"/etc/hosts"}
+        .mounts[/proc] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"proc","options":[],"source":"proc"}},"target":"/proc"}
+        .mounts[/sys/fs/cgroup] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":"cgroup","target":"/sys/fs/cgroup"}
+        .mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        .namespaces.cgroup "private"
+        .namespaces.ipc "private"
+        .namespaces.network "private"
+        .namespaces.pid "private"
+        .namespaces.user "host"
+        .namespaces.uts "private"
+        .process.apparmor "kist-default"
+        .process.args[sh]
+        .process.capabilities[CAP_AUDIT_WRITE]
+        .process.capabilities[CAP_CHOWN]
+        .process.capabilities[CAP_DAC_OVERRIDE]
+        .process.capabilities[CAP_FOWNER]
+        .process.capabilities[CAP_FSETID]
+        .process.capabilities[CAP_KILL]
+        .process.capabilities[CAP_MKNOD]
+        .process.capabilities[CAP_NET_BIND_SERVICE]
+        .process.capabilities[CAP_NET_RAW]
+        .process.capabilities[CAP_SETFCAP]
+        .process.capabilities[CAP_SETGID]
+        .process.capabilities[CAP_SETPCAP]
+        .process.capabilities[CAP_SETUID]
+        .process.capabilities[CAP_SYS_CHROOT]
+        .process.cwd "/"
+        .process.env[HOSTNAME=abababababab]
+        .process.env[LANG=C]
+        .process.env[PATH=/bin]
+        .process.group_add []
+        .process.no_new_privileges false
+        .process.oom_score_adj 0
+        .process.rlimits []
+        .process.terminal false
+        .process.user ""
+        .readonly_paths[/proc/bus]
+        .readonly_paths[/proc/fs]
+        .readonly_paths[/proc/irq]
+        .readonly_paths[/proc/sys]
+        .readonly_paths[/proc/sysrq-trigger]
+        .readonly_rootfs false
+        .resources.devices[{"access":"m","allow":true,"type":"b"}]
+        .resources.devices[{"access":"m","allow":true,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":false,"type":"a"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":1,"minor":3,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":1,"minor":5,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":1,"minor":7,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":1,"minor":8,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":1,"minor":9,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":10,"minor":200,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":136,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":5,"minor":0,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":5,"minor":1,"type":"c"}]
+        .resources.devices[{"access":"rwm","allow":true,"major":5,"minor":2,"type":"c"}]
+        .rootfs_propagation "rprivate"
+        .seccomp "default"
+        .sysctls {}
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn process() {
+    check(
+        "-e A=1 -e B=2",
+        expect![[r#"
+        +.process.env[A=1]
+        +.process.env[B=2]"#]],
+    );
+    check(
+        "-e LANG=de",
+        expect![[r#"
+        -.process.env[LANG=C]
+        +.process.env[LANG=de]"#]],
+    );
+    check("-e HERE", expect!["+.process.env[HERE=there]"]);
+    check("-e NOWHERE", expect![[""]]);
+    check("-e LANG", expect!["-.process.env[LANG=C]"]);
+    check("-e =x", expect![[r#"invalid argument "=x" for "-e, --env" flag: invalid environment variable: =x"#]]);
+    check(
+        "-w /tmp",
+        expect![[r#"
+        -.process.cwd "/"
+        +.process.cwd "/tmp""#]],
+    );
+    check("-w tmp", expect!["the working directory 'tmp' is invalid, it needs to be an absolute path"]);
+    check(
+        "-u 1000",
+        expect![[r#"
+        -.process.user ""
+        +.process.user "1000""#]],
+    );
+    check(
+        "-u 1000:100",
+        expect![[r#"
+        -.process.user ""
+        +.process.user "1000:100""#]],
+    );
+    check(
+        "-u nobody",
+        expect![[r#"
+        -.process.user ""
+        +.process.user "nobody""#]],
+    );
+    check(
+        "--group-add 5 --group-add wheel",
+        expect![[r#"
+        -.process.group_add []
+        +.process.group_add[5]
+        +.process.group_add[wheel]"#]],
+    );
+    check(
+        "-t",
+        expect![[r#"
+        +.process.env[TERM=xterm]
+        -.process.terminal false
+        +.process.terminal true"#]],
+    );
+    check("-i", expect![[""]]);
+    check(
+        "-it",
+        expect![[r#"
+        +.process.env[TERM=xterm]
+        -.process.terminal false
+        +.process.terminal true"#]],
+    );
+    check(
+        "-h web",
+        expect![[r#"
+        -.hostname "abababababab"
+        +.hostname "web"
+        -.process.env[HOSTNAME=abababababab]
+        +.process.env[HOSTNAME=web]"#]],
+    );
+    check(
+        "--hostname web --domainname example.org",
+        expect![[r#"
+        +.domainname "example.org"
+        -.hostname "abababababab"
+        +.hostname "web"
+        -.process.env[HOSTNAME=abababababab]
+        +.process.env[HOSTNAME=web]"#]],
+    );
+    check(
+        "--entrypoint /bin/echo",
+        expect![[r#"
+        +.process.args[/bin/echo]
+        -.process.args[sh]"#]],
+    );
+    check("--entrypoint=", expect!["no command specified"]);
+    check(
+        "--init",
+        expect![[r#"
+        -.init false
+        +.init true"#]],
+    );
+    check(
+        "--oom-score-adj 500",
+        expect![[r#"
+        -.process.oom_score_adj 0
+        +.process.oom_score_adj 500"#]],
+    );
+    check("--oom-score-adj 1001", expect!["Invalid value 1001, range for oom score adj is [-1000, 1000]"]);
+    check(
+        "--ulimit nofile=1024",
+        expect![[r#"
+        -.process.rlimits []
+        +.process.rlimits[{"hard":1024,"name":"nofile","soft":1024}]"#]],
+    );
+    check(
+        "--ulimit nofile=1024:2048",
+        expect![[r#"
+        -.process.rlimits []
+        +.process.rlimits[{"hard":2048,"name":"nofile","soft":1024}]"#]],
+    );
+    check(
+        "--ulimit core=-1",
+        expect![[r#"
+        -.process.rlimits []
+        +.process.rlimits[{"hard":18446744073709551615,"name":"core","soft":18446744073709551615}]"#]],
+    );
+    check(
+        "--ulimit nofile=2:1",
+        expect![[
+            r#"invalid argument "nofile=2:1" for "--ulimit" flag: ulimit soft limit must be less than or equal to hard limit: 2 > 1"#
+        ]],
+    );
+    check("--ulimit what=1", expect![[r#"invalid argument "what=1" for "--ulimit" flag: invalid ulimit type: what"#]]);
+    check("--no-healthcheck", expect![[""]]);
+    check("--stop-signal NOPE", expect![[r#"invalid argument "NOPE" for "--stop-signal" flag: Invalid signal: NOPE"#]]);
+}
+
+#[test]
+fn capabilities_and_security() {
+    check("--cap-add NET_ADMIN", expect!["+.process.capabilities[CAP_NET_ADMIN]"]);
+    check("--cap-add net_admin", expect!["+.process.capabilities[CAP_NET_ADMIN]"]);
+    check("--cap-add CAP_SYS_ADMIN", expect!["+.process.capabilities[CAP_SYS_ADMIN]"]);
+    check(
+        "--cap-add ALL",
+        expect![[r#"
+        +.process.capabilities[CAP_AUDIT_CONTROL]
+        +.process.capabilities[CAP_AUDIT_READ]
+        +.process.capabilities[CAP_BLOCK_SUSPEND]
+        +.process.capabilities[CAP_BPF]
+        +.process.capabilities[CAP_CHECKPOINT_RESTORE]
+        +.process.capabilities[CAP_DAC_READ_SEARCH]
+        +.process.capabilities[CAP_IPC_LOCK]
+        +.process.capabilities[CAP_IPC_OWNER]
+        +.process.capabilities[CAP_LEASE]
+        +.process.capabilities[CAP_LINUX_IMMUTABLE]
+        +.process.capabilities[CAP_MAC_ADMIN]
+        +.process.capabilities[CAP_MAC_OVERRIDE]
+        +.process.capabilities[CAP_NET_ADMIN]
+        +.process.capabilities[CAP_NET_BROADCAST]
+        +.process.capabilities[CAP_PERFMON]
+        +.process.capabilities[CAP_SYSLOG]
+        +.process.capabilities[CAP_SYS_ADMIN]
+        +.process.capabilities[CAP_SYS_BOOT]
+        +.process.capabilities[CAP_SYS_MODULE]
+        +.process.capabilities[CAP_SYS_NICE]
+        +.process.capabilities[CAP_SYS_PACCT]
+        +.process.capabilities[CAP_SYS_PTRACE]
+        +.process.capabilities[CAP_SYS_RAWIO]
+        +.process.capabilities[CAP_SYS_RESOURCE]
+        +.process.capabilities[CAP_SYS_TIME]
+        +.process.capabilities[CAP_SYS_TTY_CONFIG]
+        +.process.capabilities[CAP_WAKE_ALARM]"#]],
+    );
+    check(
+        "--cap-drop ALL",
+        expect![[r#"
+        +.process.capabilities []
+        -.process.capabilities[CAP_AUDIT_WRITE]
+        -.process.capabilities[CAP_CHOWN]
+        -.process.capabilities[CAP_DAC_OVERRIDE]
+        -.process.capabilities[CAP_FOWNER]
+        -.process.capabilities[CAP_FSETID]
+        -.process.capabilities[CAP_KILL]
+        -.process.capabilities[CAP_MKNOD]
+        -.process.capabilities[CAP_NET_BIND_SERVICE]
+        -.process.capabilities[CAP_NET_RAW]
+        -.process.capabilities[CAP_SETFCAP]
+        -.process.capabilities[CAP_SETGID]
+        -.process.capabilities[CAP_SETPCAP]
+        -.process.capabilities[CAP_SETUID]
+        -.process.capabilities[CAP_SYS_CHROOT]"#]],
+    );
+    check(
+        "--cap-drop ALL --cap-add CHOWN",
+        expect![[r#"
+        -.process.capabilities[CAP_AUDIT_WRITE]
+        -.process.capabilities[CAP_DAC_OVERRIDE]
+        -.process.capabilities[CAP_FOWNER]
+        -.process.capabilities[CAP_FSETID]
+        -.process.capabilities[CAP_KILL]
+        -.process.capabilities[CAP_MKNOD]
+        -.process.capabilities[CAP_NET_BIND_SERVICE]
+        -.process.capabilities[CAP_NET_RAW]
+        -.process.capabilities[CAP_SETFCAP]
+        -.process.capabilities[CAP_SETGID]
+        -.process.capabilities[CAP_SETPCAP]
+        -.process.capabilities[CAP_SETUID]
+        -.process.capabilities[CAP_SYS_CHROOT]"#]],
+    );
+    check(
+        "--cap-add ALL --cap-drop SYS_ADMIN",
+        expect![[r#"
+        +.process.capabilities[CAP_AUDIT_CONTROL]
+        +.process.capabilities[CAP_AUDIT_READ]
+        +.process.capabilities[CAP_BLOCK_SUSPEND]
+        +.process.capabilities[CAP_BPF]
+        +.process.capabilities[CAP_CHECKPOINT_RESTORE]
+        +.process.capabilities[CAP_DAC_READ_SEARCH]
+        +.process.capabilities[CAP_IPC_LOCK]
+        +.process.capabilities[CAP_IPC_OWNER]
+        +.process.capabilities[CAP_LEASE]
+        +.process.capabilities[CAP_LINUX_IMMUTABLE]
+        +.process.capabilities[CAP_MAC_ADMIN]
+        +.process.capabilities[CAP_MAC_OVERRIDE]
+        +.process.capabilities[CAP_NET_ADMIN]
+        +.process.capabilities[CAP_NET_BROADCAST]
+        +.process.capabilities[CAP_PERFMON]
+        +.process.capabilities[CAP_SYSLOG]
+        +.process.capabilities[CAP_SYS_BOOT]
+        +.process.capabilities[CAP_SYS_MODULE]
+        +.process.capabilities[CAP_SYS_NICE]
+        +.process.capabilities[CAP_SYS_PACCT]
+        +.process.capabilities[CAP_SYS_PTRACE]
+        +.process.capabilities[CAP_SYS_RAWIO]
+        +.process.capabilities[CAP_SYS_RESOURCE]
+        +.process.capabilities[CAP_SYS_TIME]
+        +.process.capabilities[CAP_SYS_TTY_CONFIG]
+        +.process.capabilities[CAP_WAKE_ALARM]"#]],
+    );
+    check("--cap-drop NET_RAW", expect!["-.process.capabilities[CAP_NET_RAW]"]);
+    check("--cap-add NOPE", expect![[r#"invalid CapAdd: unknown capability: "CAP_NOPE""#]]);
+    check(
+        "--privileged",
+        expect![[r#"
+        +.masked_paths []
+        -.masked_paths[/proc/acpi]
+        -.masked_paths[/proc/asound]
+        -.masked_paths[/proc/interrupts]
+        -.masked_paths[/proc/kcore]
+        -.masked_paths[/proc/keys]
+        -.masked_paths[/proc/latency_stats]
+        -.masked_paths[/proc/sched_debug]
+        -.masked_paths[/proc/scsi]
+        -.masked_paths[/proc/timer_list]
+        -.masked_paths[/proc/timer_stats]
+        -.masked_paths[/sys/devices/virtual/powercap]
+        -.masked_paths[/sys/firmware]
+        -.mounts[/sys/fs/cgroup] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":"cgroup","target":"/sys/fs/cgroup"}
+        +.mounts[/sys/fs/cgroup] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":"cgroup","target":"/sys/fs/cgroup"}
+        -.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        +.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        -.namespaces.cgroup "private"
+        +.namespaces.cgroup "host"
+        -.process.apparmor "kist-default"
+        +.process.capabilities[CAP_AUDIT_CONTROL]
+        +.process.capabilities[CAP_AUDIT_READ]
+        +.process.capabilities[CAP_BLOCK_SUSPEND]
+        +.process.capabilities[CAP_BPF]
+        +.process.capabilities[CAP_CHECKPOINT_RESTORE]
+        +.process.capabilities[CAP_DAC_READ_SEARCH]
+        +.process.capabilities[CAP_IPC_LOCK]
+        +.process.capabilities[CAP_IPC_OWNER]
+        +.process.capabilities[CAP_LEASE]
+        +.process.capabilities[CAP_LINUX_IMMUTABLE]
+        +.process.capabilities[CAP_MAC_ADMIN]
+        +.process.capabilities[CAP_MAC_OVERRIDE]
+        +.process.capabilities[CAP_NET_ADMIN]
+        +.process.capabilities[CAP_NET_BROADCAST]
+        +.process.capabilities[CAP_PERFMON]
+        +.process.capabilities[CAP_SYSLOG]
+        +.process.capabilities[CAP_SYS_ADMIN]
+        +.process.capabilities[CAP_SYS_BOOT]
+        +.process.capabilities[CAP_SYS_MODULE]
+        +.process.capabilities[CAP_SYS_NICE]
+        +.process.capabilities[CAP_SYS_PACCT]
+        +.process.capabilities[CAP_SYS_PTRACE]
+        +.process.capabilities[CAP_SYS_RAWIO]
+        +.process.capabilities[CAP_SYS_RESOURCE]
+        +.process.capabilities[CAP_SYS_TIME]
+        +.process.capabilities[CAP_SYS_TTY_CONFIG]
+        +.process.capabilities[CAP_WAKE_ALARM]
+        +.readonly_paths []
+        -.readonly_paths[/proc/bus]
+        -.readonly_paths[/proc/fs]
+        -.readonly_paths[/proc/irq]
+        -.readonly_paths[/proc/sys]
+        -.readonly_paths[/proc/sysrq-trigger]
+        -.resources.devices[{"access":"m","allow":true,"type":"b"}]
+        -.resources.devices[{"access":"m","allow":true,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":false,"type":"a"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":3,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":5,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":7,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":8,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":9,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":10,"minor":200,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":136,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":0,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":1,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":2,"type":"c"}]
+        +.resources.devices[{"access":"rwm","allow":true,"type":"a"}]
+        -.seccomp "default"
+        +.seccomp "unconfined""#]],
+    );
+    check(
+        "--privileged --cap-drop ALL",
+        expect![[r#"
+        +.masked_paths []
+        -.masked_paths[/proc/acpi]
+        -.masked_paths[/proc/asound]
+        -.masked_paths[/proc/interrupts]
+        -.masked_paths[/proc/kcore]
+        -.masked_paths[/proc/keys]
+        -.masked_paths[/proc/latency_stats]
+        -.masked_paths[/proc/sched_debug]
+        -.masked_paths[/proc/scsi]
+        -.masked_paths[/proc/timer_list]
+        -.masked_paths[/proc/timer_stats]
+        -.masked_paths[/sys/devices/virtual/powercap]
+        -.masked_paths[/sys/firmware]
+        -.mounts[/sys/fs/cgroup] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":"cgroup","target":"/sys/fs/cgroup"}
+        +.mounts[/sys/fs/cgroup] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":"cgroup","target":"/sys/fs/cgroup"}
+        -.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        +.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        -.namespaces.cgroup "private"
+        +.namespaces.cgroup "host"
+        -.process.apparmor "kist-default"
+        +.process.capabilities[CAP_AUDIT_CONTROL]
+        +.process.capabilities[CAP_AUDIT_READ]
+        +.process.capabilities[CAP_BLOCK_SUSPEND]
+        +.process.capabilities[CAP_BPF]
+        +.process.capabilities[CAP_CHECKPOINT_RESTORE]
+        +.process.capabilities[CAP_DAC_READ_SEARCH]
+        +.process.capabilities[CAP_IPC_LOCK]
+        +.process.capabilities[CAP_IPC_OWNER]
+        +.process.capabilities[CAP_LEASE]
+        +.process.capabilities[CAP_LINUX_IMMUTABLE]
+        +.process.capabilities[CAP_MAC_ADMIN]
+        +.process.capabilities[CAP_MAC_OVERRIDE]
+        +.process.capabilities[CAP_NET_ADMIN]
+        +.process.capabilities[CAP_NET_BROADCAST]
+        +.process.capabilities[CAP_PERFMON]
+        +.process.capabilities[CAP_SYSLOG]
+        +.process.capabilities[CAP_SYS_ADMIN]
+        +.process.capabilities[CAP_SYS_BOOT]
+        +.process.capabilities[CAP_SYS_MODULE]
+        +.process.capabilities[CAP_SYS_NICE]
+        +.process.capabilities[CAP_SYS_PACCT]
+        +.process.capabilities[CAP_SYS_PTRACE]
+        +.process.capabilities[CAP_SYS_RAWIO]
+        +.process.capabilities[CAP_SYS_RESOURCE]
+        +.process.capabilities[CAP_SYS_TIME]
+        +.process.capabilities[CAP_SYS_TTY_CONFIG]
+        +.process.capabilities[CAP_WAKE_ALARM]
+        +.readonly_paths []
+        -.readonly_paths[/proc/bus]
+        -.readonly_paths[/proc/fs]
+        -.readonly_paths[/proc/irq]
+        -.readonly_paths[/proc/sys]
+        -.readonly_paths[/proc/sysrq-trigger]
+        -.resources.devices[{"access":"m","allow":true,"type":"b"}]
+        -.resources.devices[{"access":"m","allow":true,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":false,"type":"a"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":3,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":5,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":7,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":8,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":1,"minor":9,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":10,"minor":200,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":136,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":0,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":1,"type":"c"}]
+        -.resources.devices[{"access":"rwm","allow":true,"major":5,"minor":2,"type":"c"}]
+        +.resources.devices[{"access":"rwm","allow":true,"type":"a"}]
+        -.seccomp "default"
+        +.seccomp "unconfined""#]],
+    );
+    check(
+        "--security-opt no-new-privileges",
+        expect![[r#"
+        -.process.no_new_privileges false
+        +.process.no_new_privileges true"#]],
+    );
+    check(
+        "--security-opt no-new-privileges:true",
+        expect![[r#"
+        -.process.no_new_privileges false
+        +.process.no_new_privileges true"#]],
+    );
+    check("--security-opt no-new-privileges=false", expect![[""]]);
+    check(
+        "--security-opt seccomp=unconfined",
+        expect![[r#"
+        -.seccomp "default"
+        +.seccomp "unconfined""#]],
+    );
+    check(
+        "--security-opt seccomp=/nonexistent",
+        expect!["opening seccomp profile (/nonexistent) failed: open /nonexistent: no such file or directory"],
+    );
+    check("--security-opt apparmor=unconfined", expect![[r#"-.process.apparmor "kist-default""#]]);
+    check(
+        "--security-opt apparmor=mine",
+        expect![[r#"
+        -.process.apparmor "kist-default"
+        +.process.apparmor "mine""#]],
+    );
+    check(
+        "--security-opt systempaths=unconfined",
+        expect![[r#"
+        +.masked_paths []
+        -.masked_paths[/proc/acpi]
+        -.masked_paths[/proc/asound]
+        -.masked_paths[/proc/interrupts]
+        -.masked_paths[/proc/kcore]
+        -.masked_paths[/proc/keys]
+        -.masked_paths[/proc/latency_stats]
+        -.masked_paths[/proc/sched_debug]
+        -.masked_paths[/proc/scsi]
+        -.masked_paths[/proc/timer_list]
+        -.masked_paths[/proc/timer_stats]
+        -.masked_paths[/sys/devices/virtual/powercap]
+        -.masked_paths[/sys/firmware]
+        +.readonly_paths []
+        -.readonly_paths[/proc/bus]
+        -.readonly_paths[/proc/fs]
+        -.readonly_paths[/proc/irq]
+        -.readonly_paths[/proc/sys]
+        -.readonly_paths[/proc/sysrq-trigger]"#]],
+    );
+    check("--security-opt label=disable", expect![[""]]);
+    check("--security-opt nope", expect![[r#"invalid --security-opt: "nope""#]]);
+    check(
+        "--read-only",
+        expect![[r#"
+        -.readonly_rootfs false
+        +.readonly_rootfs true"#]],
+    );
+}
+
+#[test]
+fn namespaces() {
+    check(
+        "--pid host",
+        expect![[r#"
+        -.namespaces.pid "private"
+        +.namespaces.pid "host""#]],
+    );
+    check("--pid nope", expect!["--pid: invalid PID mode"]);
+    check(
+        "--ipc host",
+        expect![[r#"
+        -.mounts[/dev/mqueue] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"mqueue","options":[],"source":"mqueue"}},"target":"/dev/mqueue"}
+        +.mounts[/dev/mqueue] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/dev/mqueue"}},"propagation":"rprivate","target":"/dev/mqueue"}
+        -.mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","67108864"]],"source":"shm"}},"target":"/dev/shm"}
+        +.mounts[/dev/shm] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/dev/shm"}},"propagation":"rprivate","target":"/dev/shm"}
+        -.namespaces.ipc "private"
+        +.namespaces.ipc "host""#]],
+    );
+    check("--ipc private", expect![[""]]);
+    check("--ipc shareable", expect![[""]]);
+    check("--ipc nope", expect!["--ipc: invalid IPC mode"]);
+    check(
+        "--uts host",
+        expect![[r#"
+        -.hostname "abababababab"
+        -.namespaces.uts "private"
+        +.namespaces.uts "host"
+        +.process.env[HOSTNAME=MACHINE]
+        -.process.env[HOSTNAME=abababababab]"#]],
+    );
+    check("--uts host -h x", expect!["conflicting options: hostname and the UTS mode"]);
+    check("--uts container:x", expect!["--uts: invalid UTS mode"]);
+    check(
+        "--cgroupns host",
+        expect![[r#"
+        -.namespaces.cgroup "private"
+        +.namespaces.cgroup "host""#]],
+    );
+    check("--cgroupns private", expect![[""]]);
+    check("--userns host", expect![[""]]);
+    check(
+        "--userns private",
+        expect![[r#"
+        +.namespaces.id_maps.gids[{"container":0,"host":100000,"size":65536}]
+        +.namespaces.id_maps.uids[{"container":0,"host":100000,"size":65536}]
+        -.namespaces.user "host"
+        +.namespaces.user "private""#]],
+    );
+    check(
+        "--userns private --privileged",
+        expect![
+            "privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode"
+        ],
+    );
+    check(
+        "--userns private --network host",
+        expect![[r#"
+        -.hostname "abababababab"
+        +.hostname "MACHINE"
+        -.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+        +.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"bind":{"recursive":true,"source":"/sys"}},"propagation":"rprivate","target":"/sys"}
+        +.namespaces.id_maps.gids[{"container":0,"host":100000,"size":65536}]
+        +.namespaces.id_maps.uids[{"container":0,"host":100000,"size":65536}]
+        -.namespaces.network "private"
+        +.namespaces.network "host"
+        -.namespaces.user "host"
+        +.namespaces.user "private"
+        +.process.env[HOSTNAME=MACHINE]
+        -.process.env[HOSTNAME=abababababab]"#]],
+    );
+    check("--network none", expect![[""]]);
+    check(
+        "--network host",
+        expect![[r#"
+        -.hostname "abababababab"
+        +.hostname "MACHINE"
+        -.namespaces.network "private"
+        +.namespaces.network "host"
+        +.process.env[HOSTNAME=MACHINE]
+        -.process.env[HOSTNAME=abababababab]"#]],
+    );
+    check("--network bridge", expect![[""]]);
+    check(
+        "--network mine",
+        expect!["network mine: networks other than none, host and container:NAME are not there yet in kist"],
+    );
+    check("--network container:nope", expect!["Error response from daemon: No such container: nope"]);
+    check(
+        "--net host",
+        expect![[r#"
+        -.hostname "abababababab"
+        +.hostname "MACHINE"
+        -.namespaces.network "private"
+        +.namespaces.network "host"
+        +.process.env[HOSTNAME=MACHINE]
+        -.process.env[HOSTNAME=abababababab]"#]],
+    );
+    check(
+        "--timens monotonic=100,boottime=200",
+        expect![[r#"
+        +.namespaces.time.boottime_s 200
+        +.namespaces.time.monotonic_s 100"#]],
+    );
+    check(
+        "--timens x=1",
+        expect![[r#"invalid argument "x=1" for "--timens" flag: x=1 is not monotonic=SECONDS or boottime=SECONDS"#]],
+    );
+    check(
+        "--sysctl net.ipv4.ip_forward=1",
+        expect![[r#"
+        -.sysctls {}
+        +.sysctls.net.ipv4.ip_forward "1""#]],
+    );
+}
+
+#[test]
+fn limits() {
+    check(
+        "-m 64m",
+        expect![[r#"
+        +.resources.memory_bytes 67108864
+        +.resources.memory_swap_bytes 134217728"#]],
+    );
+    check(
+        "-m 64m --memory-swap 128m",
+        expect![[r#"
+        +.resources.memory_bytes 67108864
+        +.resources.memory_swap_bytes 134217728"#]],
+    );
+    check(
+        "-m 64m --memory-swap -1",
+        expect![[r#"
+        +.resources.memory_bytes 67108864
+        +.resources.memory_swap_bytes -1"#]],
+    );
+    check(
+        "--memory-swap 64m",
+        expect!["You should always set the Memory limit when using Memoryswap limit, see usage"],
+    );
+    check("-m 1m", expect!["Minimum memory limit allowed is 6MB"]);
+    check(
+        "-m 64m --memory-swap 32m",
+        expect!["Minimum memoryswap limit should be larger than memory limit, see usage"],
+    );
+    check("--memory-reservation 32m", expect!["+.resources.memory_reservation_bytes 33554432"]);
+    check(
+        "-m 32m --memory-reservation 64m",
+        expect!["Minimum memory limit can not be less than memory reservation limit, see usage"],
+    );
+    check("--memory-swappiness 10", expect!["+.resources.memory_swappiness 10"]);
+    check("--memory-swappiness 101", expect!["Invalid value: 101, valid memory swappiness range is 0-100"]);
+    check("--oom-kill-disable", expect!["+.resources.oom_kill_disable true"]);
+    check("--cpus 1.5", expect!["+.resources.nano_cpus 1500000000"]);
+    check("--cpus .5", expect!["+.resources.nano_cpus 500000000"]);
+    check("--cpus x", expect![[r#"invalid argument "x" for "--cpus" flag: Failed to parse x as a rational number"#]]);
+    check("--cpus 1.5 --cpu-quota 1000", expect!["Conflicting options: Nano CPUs and CPU Quota cannot both be set"]);
+    check("--cpus 1.5 --cpu-period 1000", expect!["Conflicting options: Nano CPUs and CPU Period cannot both be set"]);
+    check("--cpu-shares 512", expect!["+.resources.cpu_shares 512"]);
+    check("-c 512", expect!["+.resources.cpu_shares 512"]);
+    check(
+        "--cpu-quota 50000 --cpu-period 100000",
+        expect![[r#"
+        +.resources.cpu_period_us 100000
+        +.resources.cpu_quota_us 50000"#]],
+    );
+    check("--cpu-quota 10", expect!["CPU cfs quota can not be less than 1ms (i.e. 1000)"]);
+    check(
+        "--cpu-period 10",
+        expect!["CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"],
+    );
+    check("--cpuset-cpus 0", expect![[r#"+.resources.cpuset_cpus "0""#]]);
+    check("--cpuset-cpus 0-x", expect!["Invalid value 0-x for cpuset cpus"]);
+    check("--cpuset-mems 0", expect![[r#"+.resources.cpuset_mems "0""#]]);
+    check("--pids-limit 10", expect!["+.resources.pids_limit 10"]);
+    check("--pids-limit -1", expect!["+.resources.pids_limit -1"]);
+    check("--blkio-weight 300", expect!["+.resources.blkio_weight 300"]);
+    check("--blkio-weight 5", expect!["Range of blkio weight is from 10 to 1000"]);
+    check(
+        "--blkio-weight-device /dev/null:200",
+        expect![[r#"+.resources.blkio_weight_device[{"device":"/dev/null","weight":200}]"#]],
+    );
+    check(
+        "--blkio-weight-device null:200",
+        expect![[
+            r#"invalid argument "null:200" for "--blkio-weight-device" flag: bad format for device path: null:200"#
+        ]],
+    );
+    check(
+        "--device-read-bps /dev/null:1mb",
+        expect![[r#"+.resources.device_read_bps[{"device":"/dev/null","rate":1048576}]"#]],
+    );
+    check(
+        "--device-write-bps /dev/null:1k",
+        expect![[r#"+.resources.device_write_bps[{"device":"/dev/null","rate":1024}]"#]],
+    );
+    check(
+        "--device-read-iops /dev/null:100",
+        expect![[r#"+.resources.device_read_iops[{"device":"/dev/null","rate":100}]"#]],
+    );
+    check(
+        "--device-write-iops /dev/null:x",
+        expect![[
+            r#"invalid argument "/dev/null:x" for "--device-write-iops" flag: invalid rate for device: /dev/null:x. The correct format is <device-path>:<number>. Number must be a positive integer"#
+        ]],
+    );
+    check(
+        "--shm-size 128m",
+        expect![[r#"
+        -.mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","67108864"]],"source":"shm"}},"target":"/dev/shm"}
+        +.mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","134217728"]],"source":"shm"}},"target":"/dev/shm"}"#]],
+    );
+    check("--shm-size x", expect![[r#"invalid argument "x" for "--shm-size" flag: invalid size: 'x'"#]]);
+    check("--cgroup-parent /mine", expect![[r#"+.cgroup.parent "/mine""#]]);
+}
+
+#[test]
+fn mounts() {
+    check(
+        "-v /src:/dst",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "-v /src:/dst:ro",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "-v /src:/dst:rw,z",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check("-v src:/dst", expect!["named volumes (src) are not there yet in kist: give a path of the host"]);
+    check(
+        "-v ./src:/dst",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/cwd/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "-v /src:/dst:rshared",
+        expect![[r#"
+        +.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rshared","target":"/dst"}
+        -.rootfs_propagation "rprivate"
+        +.rootfs_propagation "rshared""#]],
+    );
+    check(
+        "-v /src:/dst:ro,rslave",
+        expect![[r#"
+        +.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rslave","target":"/dst"}
+        -.rootfs_propagation "rprivate"
+        +.rootfs_propagation "rslave""#]],
+    );
+    check("-v /src:/dst:nope", expect!["invalid volume specification: '/src:/dst:nope': invalid mode: nope"]);
+    check(
+        "-v /src:/",
+        expect!["invalid volume specification: '/src:/': invalid specification: destination can't be '/'"],
+    );
+    check(
+        "-v /src:dst",
+        expect!["invalid volume specification: '/src:dst': invalid mount path: 'dst' mount path must be absolute"],
+    );
+    check("-v /a:/x -v /b:/x", expect!["Duplicate mount point: /x"]);
+    check("-v /a:/x -v /b:/x/", expect!["Duplicate mount point: /x"]);
+    check(
+        "-v /a:/x/y -v /b:/x",
+        expect![[r#"
+        +.mounts[/x/y] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/a"}},"propagation":"rprivate","target":"/x/y"}
+        +.mounts[/x] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/b"}},"propagation":"rprivate","target":"/x"}"#]],
+    );
+    check(
+        "-v /src:/proc",
+        expect![[r#"
+        -.mounts[/proc] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"proc","options":[],"source":"proc"}},"target":"/proc"}
+        +.mounts[/proc] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/proc"}"#]],
+    );
+    check(
+        "-v /src:/dev",
+        expect![[r#"
+        -.mounts[/dev/mqueue] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"mqueue","options":[],"source":"mqueue"}},"target":"/dev/mqueue"}
+        -.mounts[/dev/pts] {"attributes":{"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"devpts","options":[["newinstance",null],["ptmxmode","0666"],["mode","0620"],["gid","5"]],"source":"devpts"}},"target":"/dev/pts"}
+        -.mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","67108864"]],"source":"shm"}},"target":"/dev/shm"}
+        -.mounts[/dev] {"attributes":{"nosuid":true,"strictatime":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","755"],["size","65536k"]],"source":"tmpfs"}},"target":"/dev"}
+        +.mounts[/dev] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dev"}"#]],
+    );
+    check(
+        "-v /src:/etc/hosts",
+        expect![[r#"
+        -.mounts[/etc/hosts] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/run/hosts"}},"propagation":"rprivate","target":"/etc/hosts"}
+        +.mounts[/etc/hosts] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/etc/hosts"}"#]],
+    );
+    check(
+        "-v /src:/dev/shm",
+        expect![[r#"
+        -.mounts[/dev/shm] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["mode","1777"],["size","67108864"]],"source":"shm"}},"target":"/dev/shm"}
+        +.mounts[/dev/shm] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dev/shm"}"#]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/dst",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/tmp"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/dst,readonly",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"recursive":true,"source":"/tmp"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/dst,ro,bind-recursive=readonly,bind-propagation=rprivate",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"recursive":true,"source":"/tmp"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/dst,bind-recursive=disabled",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":false,"source":"/tmp"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/nonexistent,dst=/dst",
+        expect![[r#"invalid mount config for type "bind": bind source path does not exist: /nonexistent"#]],
+    );
+    check("--mount type=bind,dst=/dst", expect![[r#"source is required when type is "bind""#]]);
+    check("--mount type=bind,src=/tmp", expect!["target is required"]);
+    check(
+        "--mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770",
+        expect![[
+            r#"+.mounts[/t] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["size","1048576"],["mode","1770"]],"source":"tmpfs"}},"target":"/t"}"#
+        ]],
+    );
+    check("--mount type=tmpfs,src=/a,dst=/t", expect!["cannot specify a source for a tmpfs mount"]);
+    check("--mount type=nope,dst=/t", expect![[r#"mount type unknown: "nope""#]]);
+    check("--mount nope", expect!["unexpected key 'nope' in 'nope'"]);
+    check(
+        "--tmpfs /t",
+        expect![[
+            r#"+.mounts[/t] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[],"source":"tmpfs"}},"target":"/t"}"#
+        ]],
+    );
+    check(
+        "--tmpfs /t:size=64m,exec,uid=5",
+        expect![[
+            r#"+.mounts[/t] {"attributes":{"nodev":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["size","64m"],["uid","5"]],"source":"tmpfs"}},"target":"/t"}"#
+        ]],
+    );
+    check("--tmpfs /t:nope", expect![[r#"invalid tmpfs option ["nope"]"#]]);
+    check("--tmpfs t", expect!["invalid mount path: 't' mount path must be absolute"]);
+    check(
+        "--tmpfs /run:ro",
+        expect![[
+            r#"+.mounts[/run] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[],"source":"tmpfs"}},"target":"/run"}"#
+        ]],
+    );
+}
+
+#[test]
+fn devices() {
+    check("--device /dev/null", expect![[""]]);
+    check("--device /dev/null:/dev/x", expect![[""]]);
+    check("--device /dev/null:/dev/x:r", expect![[""]]);
+    check(
+        "--device /dev/null:x",
+        expect![[r#"invalid argument "/dev/null:x" for "--device" flag: x is not an absolute path"#]],
+    );
+    check(
+        "--device /dev/null:/dev/x:q",
+        expect![[
+            r#"invalid argument "/dev/null:/dev/x:q" for "--device" flag: invalid device specification: /dev/null:/dev/x:q"#
+        ]],
+    );
+    check("--device-cgroup-rule nope", expect![[""]]);
+}
+
+#[test]
+fn refused_or_not_yet() {
+    check("-p 80:80", expect!["--publish is not there yet in kist"]);
+    check("-P", expect!["--publish-all is not there yet in kist"]);
+    check("--link a", expect!["--link is not there yet in kist"]);
+    check("--ip 1.2.3.4", expect!["--ip is not there yet in kist"]);
+    check("--gpus all", expect!["--gpus is not there yet in kist"]);
+    check("--volumes-from x", expect!["--volumes-from is not there yet in kist"]);
+    check("--restart always --rm", expect!["conflicting options: cannot specify both --restart and --rm"]);
+    check(
+        "--restart sometimes",
+        expect![[
+            r#"invalid argument "sometimes" for "--restart" flag: invalid restart policy: unknown policy 'sometimes'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"#
+        ]],
+    );
+    check(
+        "--restart on-failure:x",
+        expect![[r#"invalid argument "on-failure:x" for "--restart" flag: maximum retry count must be an integer"#]],
+    );
+    check(
+        "--log-driver syslog",
+        expect![[r#"logging driver "syslog" is not there yet in kist: there are json-file and none"#]],
+    );
+    check("--log-opt max-size=x", expect![[r#"invalid value for log-opt max-size: "x""#]]);
+    check("--log-opt nope=1", expect!["unknown log opt 'nope' for json-file log driver"]);
+    check("--runtime nope", expect!["unknown or invalid runtime name: nope"]);
+    check("--health-interval 1us", expect!["--health-interval cannot be less than 1ms"]);
+    check("--health-cmd x --no-healthcheck", expect!["--no-healthcheck conflicts with --health-* options"]);
+    check(
+        "--stop-timeout x",
+        expect![[r#"invalid argument "x" for "--stop-timeout" flag: strconv.ParseInt: parsing "x": invalid syntax"#]],
+    );
+    check("--dns nope", expect![[r#"invalid argument "nope" for "--dns" flag: nope is not an ip address"#]]);
+    check(
+        "--add-host nope",
+        expect![[r#"invalid argument "nope" for "--add-host" flag: bad format for add-host: "nope""#]],
+    );
+    check(
+        "--add-host a:b",
+        expect![[r#"invalid argument "a:b" for "--add-host" flag: invalid IP address in add-host: "b""#]],
+    );
+    check(
+        "-a nope",
+        expect![[r#"invalid argument "nope" for "-a, --attach" flag: valid streams are STDIN, STDOUT and STDERR"#]],
+    );
+    check(
+        "--tty=maybe",
+        expect![[
+            r#"invalid argument "maybe" for "-t, --tty" flag: strconv.ParseBool: parsing "maybe": invalid syntax"#
+        ]],
+    );
+    check(
+        "--nope",
+        expect![[r#"
+        +.process.args[busybox]
+        -.process.args[sh]"#]],
+    );
+    check(
+        "-Z",
+        expect![[r#"
+        +.process.args[busybox]
+        -.process.args[sh]"#]],
+    );
+    check("--name", expect!["kist: 'kist run' requires at least 1 argument"]);
+    check(
+        "--pids-limit many",
+        expect![[
+            r#"invalid argument "many" for "--pids-limit" flag: strconv.ParseInt: parsing "many": invalid syntax"#
+        ]],
+    );
+}
+
+#[test]
+fn words_behind_the_image() {
+    check_words(
+        "",
+        "echo -e hi",
+        expect![[r#"
+        +.process.args[-e]
+        +.process.args[echo]
+        +.process.args[hi]
+        -.process.args[sh]"#]],
+    );
+    check_words(
+        "--entrypoint /e",
+        "-a b",
+        expect![[r#"
+        +.process.args[-a]
+        +.process.args[/e]
+        +.process.args[b]
+        -.process.args[sh]"#]],
+    );
+    check_words(
+        "--rm=false -i=true",
+        "x",
+        expect![[r#"
+        +.process.args[busybox]
+        -.process.args[sh]
+        +.process.args[x]"#]],
+    );
+}
