@@ -10,7 +10,7 @@ use disk::faults;
 use rustix::fs::{CWD, Mode, OFlags, open};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
-    fsconfig_set_string, fsmount, fsopen, mount, move_mount, open_tree,
+    fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount, open_tree,
 };
 use spec::bundle::{IdMap, IdMaps};
 use spec::id::ContainerId;
@@ -18,6 +18,7 @@ use sys::fsids::as_owner;
 use sys::mntns::in_private_mounts;
 use sys::mount::{Reach, set_id_maps};
 
+use crate::record::Writes;
 use crate::store::{Store, StoreError};
 
 /// How a root file system is mounted.
@@ -81,6 +82,7 @@ struct Overlay {
     work: PathBuf,
     /// Any directory that may be hidden while an old kernel mounts.
     place: PathBuf,
+    writes: Writes,
 }
 
 /// Never created nor followed: an image must not point into another directory, and a layer written out from `upper` must be whole.
@@ -96,10 +98,7 @@ impl Store {
     /// # Errors
     /// [`MountError`].
     pub fn mount(&self, id: &ContainerId, request: Mount<'_>) -> Result<OwnedFd, MountError> {
-        let draft = self.draft_record(id)?;
-        let dir = self.draft_dir(id);
-        let lowers = draft.layers.iter().rev().map(|chain| self.driver().lower(&self.snapshot(chain))).collect();
-        let overlay = Overlay { lowers, upper: dir.join("upper"), work: dir.join("work"), place: dir };
+        let overlay = self.overlay(id)?;
         faults::act("mount draft").map_err(refused("mount"))?;
         let idmapped = request.id_maps.map(|maps| self.idmapped(maps)).transpose()?;
         if overlay.lowers.is_empty() {
@@ -120,6 +119,19 @@ impl Store {
                 None => overlay.old(),
             })
         })
+    }
+
+    fn overlay(&self, id: &ContainerId) -> Result<Overlay, StoreError> {
+        let draft = self.draft_record(id)?;
+        let dir = self.draft_dir(id);
+        let lowers = draft.layers.iter().rev().map(|chain| self.driver().lower(&self.snapshot(chain))).collect();
+        let work = dir.join("work");
+        if draft.writes == Writes::Volatile {
+            // The kernel refuses an upper directory whose writes it may have lost: here nobody minds.
+            let mark = work.join("work/incompat");
+            disk::remove_tree(&mark).map_err(StoreError::io("removing", &mark))?;
+        }
+        Ok(Overlay { lowers, upper: dir.join("upper"), work, place: dir, writes: draft.writes })
     }
 
     /// The store's root seen through the maps.
@@ -154,6 +166,9 @@ impl Overlay {
         for (key, value) in OPTIONS {
             fsconfig_set_string(fs.as_fd(), key, value).map_err(|e| said("set an overlay option", e))?;
         }
+        if self.writes == Writes::Volatile {
+            fsconfig_set_flag(fs.as_fd(), "volatile").map_err(|e| said("set an overlay option", e))?;
+        }
         fsconfig_create(fs.as_fd()).map_err(|e| said("mount the container's root file system", e))?;
         let mount = fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
         Ok(Some(mount.map_err(|e| said("mount the container's root file system", e))?))
@@ -175,6 +190,9 @@ impl Overlay {
         let mut options = format!("lowerdir={lowers},upperdir={},workdir={}", short(&self.upper)?, short(&self.work)?);
         for (key, value) in OPTIONS {
             options.push_str(&format!(",{key}={value}"));
+        }
+        if self.writes == Writes::Volatile {
+            options.push_str(",volatile");
         }
         rustix::process::chdir("/proc/thread-self/fd").map_err(refused(act))?;
         let options = std::ffi::CString::new(options).map_err(io::Error::from).map_err(refused(act))?;
@@ -230,4 +248,49 @@ fn root_of(maps: &[IdMap]) -> u32 {
 
 fn lines(maps: &[IdMap]) -> String {
     maps.iter().map(|map| format!("{} {} {}\n", map.container, map.host, map.size)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{LoadEvent, Mount};
+    use testkit::{ImageBuilder, Root};
+
+    /// Kernels before 6.7 are not at hand: what they take, newer ones take as well.
+    #[test]
+    fn the_old_way_mounts_the_same() {
+        let root = Root::new();
+        let store = Store::open(root.path()).unwrap();
+        let image = ImageBuilder::new().name("x").file("a", 0o644, "a").file("b", 0o644, "b");
+        store.load(image.docker_archive().as_slice(), &mut |_: LoadEvent| {}).unwrap();
+        let id = ContainerId::from_bytes([1; 32]);
+        store.draft(&id, Some(&store.resolve("x").unwrap())).unwrap();
+        let here = std::env::current_dir().unwrap();
+        let mount = in_private_mounts(|| store.overlay(&id)?.old()).unwrap();
+        assert_eq!(std::env::current_dir().unwrap(), here);
+        for name in ["a", "b"] {
+            assert!(rustix::fs::statat(&mount, name, rustix::fs::AtFlags::empty()).is_ok());
+        }
+        let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+        assert!(!mounts.contains(&*root.path().to_string_lossy()));
+        drop(mount);
+        // And the draft is as good as before.
+        assert!(store.mount(&id, Mount { id_maps: None }).is_ok());
+    }
+
+    #[test]
+    fn backslashes_are_doubled_where_they_count() {
+        assert_eq!(escaped(Path::new("/a\\b")), Path::new("/a\\\\b"));
+        let root = Root::new();
+        let odd = root.join("o:d,d\\ 1");
+        std::fs::create_dir(&odd).unwrap();
+        let store = Store::open(&odd).unwrap();
+        let image = ImageBuilder::new().name("x").file("a", 0o644, "a");
+        store.load(image.docker_archive().as_slice(), &mut |_: LoadEvent| {}).unwrap();
+        let id = ContainerId::from_bytes([1; 32]);
+        store.draft(&id, Some(&store.resolve("x").unwrap())).unwrap();
+        let mount = store.mount(&id, Mount { id_maps: None }).unwrap();
+        assert!(rustix::fs::statat(&mount, "a", rustix::fs::AtFlags::empty()).is_ok());
+        assert!(in_private_mounts(|| store.overlay(&id)?.old()).is_ok());
+    }
 }

@@ -30,6 +30,17 @@ impl Record for LayerRecord {
 pub(crate) struct DraftRecord {
     /// Lowest first.
     pub(crate) layers: Vec<ChainId>,
+    pub(crate) writes: Writes,
+}
+
+/// What becomes of a container's writes when the machine loses power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Writes {
+    /// The kernel syncs them, and with them the whole file system they are on, when the container ends.
+    Kept,
+    /// They may be lost.
+    Volatile,
 }
 
 impl Record for DraftRecord {

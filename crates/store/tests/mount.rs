@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use spec::bundle::{IdMap, IdMaps};
 use spec::id::ContainerId;
 use std::io::{Read, Write};
-use store::{Mount, Store};
+use store::{ChangeKind, Mount, Store};
 use testkit::{ImageBuilder, Layer, Root};
 
 fn id(n: u8) -> ContainerId {
@@ -90,4 +90,45 @@ fn nothing_below_is_enough() {
     let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
     write(&mount, "a", "2");
     assert_eq!(read(&mount, "a").as_deref(), Some("2"));
+}
+
+#[test]
+fn changes_are_told_as_docker_tells_them() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    store.draft(&id(1), Some(&store.resolve("x:1").unwrap())).unwrap();
+    let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
+    write(&mount, "a", "2");
+    write(&mount, "d/old", "again");
+    write(&mount, "new", "");
+    write(&mount, "gone", "back");
+    rustix::fs::unlinkat(&mount, "d/new", AtFlags::empty()).unwrap();
+    let letter = |kind| match kind {
+        ChangeKind::Added => "A",
+        ChangeKind::Changed => "C",
+        ChangeKind::Deleted => "D",
+    };
+    let changes = store.changes(&id(1)).unwrap();
+    let text: String = changes.iter().map(|c| format!("{} {}\n", letter(c.kind), c.path.display())).collect();
+    expect_test::expect![[r#"
+        C /a
+        C /d
+        D /d/new
+        A /d/old
+        A /gone
+        A /new
+    "#]]
+    .assert_eq(&text);
+}
+
+#[test]
+fn a_volatile_draft_is_mounted_again() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    store.draft_volatile(&id(1), Some(&store.resolve("x:1").unwrap())).unwrap();
+    for text in ["first", "second"] {
+        let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
+        write(&mount, "new", text);
+        assert_eq!(read(&mount, "new").as_deref(), Some(text));
+    }
 }
