@@ -30,7 +30,7 @@ pub enum LaunchError {
     #[error("unable to start container process: {0}")]
     Source(InitFailure),
     /// A kernel setting that is not the container's alone.
-    #[error("unable to start container process: {0}")]
+    #[error("unable to start container process")]
     Sysctl(#[from] crate::sysctl::SysctlError),
     /// The kernel lacks something.
     #[error("unable to start container process: {what} needs {feature}, which this kernel lacks")]
@@ -44,7 +44,9 @@ pub enum LaunchError {
     #[error("unable to start container process: unable to init seccomp")]
     Seccomp(#[from] SeccompError),
     /// The child ended without a word: killed, most likely for want of memory.
-    #[error("unable to start container process: container init was terminated ({0}): maybe it was killed for want of memory")]
+    #[error(
+        "unable to start container process: container init was terminated ({0}): maybe it was killed for want of memory"
+    )]
     Died(String),
 }
 
@@ -53,9 +55,10 @@ impl LaunchError {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            LaunchError::User(failure) | LaunchError::Init(failure) | LaunchError::Exec(failure) | LaunchError::Source(failure) => {
-                failure.exit_code()
-            }
+            LaunchError::User(failure)
+            | LaunchError::Init(failure)
+            | LaunchError::Exec(failure)
+            | LaunchError::Source(failure) => failure.exit_code(),
             LaunchError::Step { .. }
             | LaunchError::Sysctl(_)
             | LaunchError::Missing { .. }

@@ -77,7 +77,8 @@ fn enter(exec: &Exec<'_>, plan: &Plan<'_>, end: &InitEnd) -> Result<Infallible, 
         become_root()?;
     }
     umask(Mode::empty());
-    let root = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).doing(|| "open /")?;
+    let root =
+        openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).doing(|| "open /")?;
     let root = Root(root.as_fd());
     let terminal = match &exec.stdio {
         Stdio::Terminal { size } => Some(Terminal::open(root, *size)?),

@@ -84,8 +84,12 @@ impl fmt::Display for InitFailure {
             InitFailure::CommandStat(command, errno) => write!(f, "exec: {command:?}: stat {command}: {errno}"),
             InitFailure::CommandRefused(command, errno) => write!(f, "exec: {command:?}: {errno}"),
             InitFailure::Execute(command, errno) => write!(f, "exec {command}: {errno}"),
-            InitFailure::UnknownUser(user) => write!(f, "unable to find user {user}: no matching entries in passwd file"),
-            InitFailure::UnknownGroup(group) => write!(f, "unable to find group {group}: no matching entries in group file"),
+            InitFailure::UnknownUser(user) => {
+                write!(f, "unable to find user {user}: no matching entries in passwd file")
+            }
+            InitFailure::UnknownGroup(group) => {
+                write!(f, "unable to find group {group}: no matching entries in group file")
+            }
             InitFailure::IdRange => write!(f, "uids and gids must be in range 0-2147483647"),
             InitFailure::Mount { source, target, errno } => {
                 write!(f, "error mounting {source:?} to rootfs at {target:?}: {errno}")?;
@@ -95,9 +99,15 @@ impl fmt::Display for InitFailure {
                 Ok(())
             }
             InitFailure::InsideProc(target) => write!(f, "{target:?} cannot be mounted because it is inside /proc"),
-            InitFailure::NotOrdinary(fstype) => write!(f, "filesystem {fstype:?} must be mounted on ordinary directory"),
-            InitFailure::WorkingDir(cwd, errno) => write!(f, "chdir to cwd ({cwd:?}) set in config.json failed: {errno}"),
-            InitFailure::Missing { feature, since } => write!(f, "the kernel has no {feature}: Linux {since} is needed"),
+            InitFailure::NotOrdinary(fstype) => {
+                write!(f, "filesystem {fstype:?} must be mounted on ordinary directory")
+            }
+            InitFailure::WorkingDir(cwd, errno) => {
+                write!(f, "chdir to cwd ({cwd:?}) set in config.json failed: {errno}")
+            }
+            InitFailure::Missing { feature, since } => {
+                write!(f, "the kernel has no {feature}: Linux {since} is needed")
+            }
             InitFailure::Step(doing, errno) => write!(f, "{doing}: {errno}"),
         }
     }
@@ -136,6 +146,13 @@ impl InitFailure {
             | InitFailure::Missing { .. }
             | InitFailure::Step(..) => 128,
         }
+    }
+}
+
+impl InitFailure {
+    /// Whether it is the user that was asked for, rather than the machine or the image.
+    pub(crate) fn is_about_the_user(&self) -> bool {
+        matches!(self, InitFailure::UnknownUser(_) | InitFailure::UnknownGroup(_) | InitFailure::IdRange)
     }
 }
 

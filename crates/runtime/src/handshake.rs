@@ -17,8 +17,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::io::Errno;
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 use serde::{Deserialize, Serialize};
 
@@ -79,9 +79,9 @@ impl LauncherEnd {
         }
         let mut message: FromInit = serde_json::from_slice(&bytes[..received.bytes]).map_err(|_| Errno::BADMSG)?;
         if let FromInit::Terminal(slot) = &mut message {
-            *slot = ancillary.drain().find_map(|part| match part {
-                RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-                _ => None,
+            *slot = ancillary.drain().find_map(|part| {
+                let RecvAncillaryMessage::ScmRights(mut fds) = part else { return None };
+                fds.next()
             });
         }
         Ok(Some(message))

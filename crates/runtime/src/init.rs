@@ -56,17 +56,18 @@ fn become_container(first: &First<'_>, end: &InitEnd) -> Result<Infallible, Init
     kept.extend([first.rootfs, end.as_fd()]);
     process::shed(&mut kept)?;
 
+    let mut warnings = Vec::new();
+    // While we still are who owns our files in /proc: in a user namespace we become another.
+    let early = Early::reach(&bundle.process, &mut warnings)?;
     own_ids(bundle, end)?;
     if bundle.namespaces.cgroup == Namespace::Private {
         sys::clone::unshare(UnshareFlags::NEWCGROUP).doing(|| "making the cgroup namespace")?;
     }
     setsid().doing(|| "setsid")?;
-    let mut warnings = Vec::new();
     new_keyring(&mut warnings);
     if bundle.namespaces.network == Namespace::Private {
         sys::loopback::up().doing(|| "switching the loopback device on")?;
     }
-    let early = Early::reach(&bundle.process, &mut warnings)?;
     let settings = if bundle.sysctls.is_empty() { None } else { Some(Settings::open()?) };
 
     umask(Mode::empty());
@@ -139,6 +140,8 @@ pub(crate) fn take_streams(terminal: Option<Terminal>, stdio: &Stdio, end: &Init
             Terminal::take(&terminal.slave)
         }
         (None, Stdio::Pipes([stdin, stdout, stderr])) => streams([stdin.as_fd(), stdout.as_fd(), stderr.as_fd()]),
-        (None, Stdio::Terminal { .. }) => Err(rustix::io::Errno::NOTTY).doing(|| "the process was given a terminal it does not want"),
+        (None, Stdio::Terminal { .. }) => {
+            Err(rustix::io::Errno::NOTTY).doing(|| "the process was given a terminal it does not want")
+        }
     }
 }

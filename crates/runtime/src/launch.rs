@@ -73,6 +73,7 @@ pub struct Launched {
 pub fn launch(launch: Launch<'_>) -> Result<Launched, LaunchError> {
     let bundle = launch.bundle;
     sysctl::check(&bundle.sysctls, &bundle.namespaces)?;
+    launch.joined.answers(&bundle.namespaces)?;
     let filter = filter(&bundle.seccomp, &bundle.process)?;
     let sources = Sources::open(&bundle.mounts).map_err(LaunchError::Source)?;
     let (launcher_end, init_end) = handshake::pair().map_err(step("making the handshake's socket pair"))?;
@@ -130,13 +131,17 @@ pub(crate) fn start(
     end: InitEnd,
     child: impl FnOnce(InitEnd) -> std::convert::Infallible,
 ) -> Result<Starting, LaunchError> {
-    let side = sys::clone::clone(new, cgroup.and_then(Cgroup::clone_into)).map_err(|error| match error.raw_os_error() {
-        Some(libc::ENOSYS) => LaunchError::Missing { what: "making a container's process", feature: "clone3(2) (Linux 5.3)" },
-        Some(libc::EINVAL) => {
-            LaunchError::Missing { what: "making a container's process", feature: "all of the namespaces asked for, or a single thread" }
-        }
-        _ => step("making the container's process")(error),
-    })?;
+    let side =
+        sys::clone::clone(new, cgroup.and_then(Cgroup::clone_into)).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOSYS) => {
+                LaunchError::Missing { what: "making a container's process", feature: "clone3(2) (Linux 5.3)" }
+            }
+            Some(libc::EINVAL) => LaunchError::Missing {
+                what: "making a container's process",
+                feature: "all of the namespaces asked for, or a single thread",
+            },
+            _ => step("making the container's process")(error),
+        })?;
     match side {
         Side::Parent { pid, pidfd } => Ok(Starting { pid, pidfd: Some(pidfd) }),
         Side::Child => {
@@ -170,10 +175,7 @@ impl Starting {
                     self.say(end, ToInit::Go)?;
                 }
                 Some(FromInit::Failed(failure)) => {
-                    return Err(match failure {
-                        InitFailure::UnknownUser(_) | InitFailure::UnknownGroup(_) | InitFailure::IdRange => LaunchError::User(failure),
-                        other => failed(other),
-                    });
+                    return Err(if failure.is_about_the_user() { LaunchError::User(failure) } else { failed(failure) });
                 }
                 // End of file: executed, if it was ready.
                 None => break,
@@ -215,7 +217,8 @@ fn start_time(pid: Pid) -> Result<u64, LaunchError> {
     let mut bytes = [0_u8; 1024];
     let length = rustix::io::read(&file, &mut bytes).map_err(step(doing))?;
     let text = String::from_utf8_lossy(&bytes[..length]);
-    let after = text.rsplit_once(") ").and_then(|(_, after)| after.split(' ').nth(19)).and_then(|field| field.parse().ok());
+    let after =
+        text.rsplit_once(") ").and_then(|(_, after)| after.split(' ').nth(19)).and_then(|field| field.parse().ok());
     after.ok_or_else(|| step(doing)(std::io::Error::from(std::io::ErrorKind::InvalidData)))
 }
 

@@ -16,7 +16,10 @@ pub(crate) fn look_up(command: &str, env: &[String]) -> Result<String, InitFailu
     }
     let path = env.iter().find_map(|pair| pair.strip_prefix("PATH=")).unwrap_or_default();
     // An empty entry would mean the working directory, which Go refuses.
-    let mut places = path.split(':').filter(|dir| dir.starts_with('/')).map(|dir| format!("{}/{command}", dir.trim_end_matches('/')));
+    let mut places = path
+        .split(':')
+        .filter(|dir| dir.starts_with('/'))
+        .map(|dir| format!("{}/{command}", dir.trim_end_matches('/')));
     let found = places.find(|place| executable(place).is_ok()).filter(|_| !command.is_empty());
     found.ok_or_else(|| InitFailure::CommandNotFound(command.to_owned()))
 }

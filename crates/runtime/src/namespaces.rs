@@ -28,6 +28,34 @@ pub struct Joined {
     pub cgroup: Option<OwnedFd>,
 }
 
+impl Joined {
+    /// Refuses a bundle that would otherwise run in the launcher's own namespace where it asked for another's.
+    pub(crate) fn answers(&self, namespaces: &Namespaces) -> Result<(), LaunchError> {
+        let each = [
+            ("pid", &namespaces.pid, self.pid.is_some()),
+            ("network", &namespaces.network, self.network.is_some()),
+            ("ipc", &namespaces.ipc, self.ipc.is_some()),
+            ("uts", &namespaces.uts, self.uts.is_some()),
+            ("cgroup", &namespaces.cgroup, self.cgroup.is_some()),
+            // Who joins a user namespace has no way back from it, and a launcher must come back.
+            ("user", &namespaces.user, false),
+        ];
+        for (name, namespace, opened) in each {
+            match namespace {
+                Namespace::Container(_) | Namespace::Path(_) if !opened => {
+                    let doing = format!("joining a {name} namespace that was not opened");
+                    return Err(step(&doing)(rustix::io::Errno::NOTSUP));
+                }
+                Namespace::Host | Namespace::Private | Namespace::Container(_) | Namespace::Path(_) => {}
+            }
+        }
+        if namespaces.user == Namespace::Private && namespaces.id_maps.is_none() {
+            return Err(step("making a user namespace without id maps")(rustix::io::Errno::INVAL));
+        }
+        Ok(())
+    }
+}
+
 /// The new ones, for the clone. Not the cgroup namespace: its root would be the launcher's group, so it is made after joining.
 pub(crate) fn new(namespaces: &Namespaces) -> UnshareFlags {
     let each = [
@@ -78,9 +106,10 @@ impl Entered {
         if let Some(offsets) = time {
             entered.remember("time")?;
             sys::clone::unshare(UnshareFlags::NEWTIME).map_err(|error| match error.raw_os_error() {
-                Some(libc::EINVAL) => {
-                    LaunchError::Missing { what: "a private time namespace", feature: "CLONE_NEWTIME (Linux 5.6, CONFIG_TIME_NS)" }
-                }
+                Some(libc::EINVAL) => LaunchError::Missing {
+                    what: "a private time namespace",
+                    feature: "CLONE_NEWTIME (Linux 5.6, CONFIG_TIME_NS)",
+                },
                 _ => step("making a time namespace")(error),
             })?;
             let text = format!("monotonic {} 0\nboottime {} 0\n", offsets.monotonic_s, offsets.boottime_s);
@@ -100,7 +129,8 @@ impl Entered {
 
     fn remember(&mut self, name: &str) -> Result<(), LaunchError> {
         let doing = format!("remembering our own {name} namespace");
-        let own = openat(CWD, format!("/proc/self/ns/{name}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(step(&doing))?;
+        let own = openat(CWD, format!("/proc/self/ns/{name}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(step(&doing))?;
         self.0.push(own);
         Ok(())
     }
@@ -129,7 +159,8 @@ impl Drop for Entered {
 pub(crate) fn write_maps(pid: Pid, maps: &IdMaps) -> Result<(), LaunchError> {
     let pid = pid.as_raw_nonzero();
     for (file, maps) in [("gid_map", &maps.gids), ("uid_map", &maps.uids)] {
-        let lines: String = maps.iter().map(|IdMap { container, host, size }| format!("{container} {host} {size}\n")).collect();
+        let lines: String =
+            maps.iter().map(|IdMap { container, host, size }| format!("{container} {host} {size}\n")).collect();
         let doing = format!("writing {file} of the user namespace");
         write(&format!("/proc/{pid}/{file}"), &lines).map_err(step(&doing))?;
     }

@@ -8,8 +8,8 @@ use rustix::fs::{Gid, Mode, OFlags, Uid, fchown, fstat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities, set_keep_capabilities, set_no_new_privs,
-    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, clear_ambient_capability_set, set_capabilities, set_keep_capabilities,
+    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 use spec::bundle::Process;
 
@@ -57,20 +57,29 @@ impl Early {
             oom_score(adjustment, warnings)?;
         }
         let Some(profile) = &process.apparmor else { return Ok(Early { label: None }) };
-        let proc = rustix::fs::openat(rustix::fs::CWD, "/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).doing(|| "open /proc")?;
-        let file = OnExec::open(std::os::fd::AsFd::as_fd(&proc)).doing(|| format!("unable to apply apparmor profile {profile}"))?;
+        let proc = rustix::fs::openat(rustix::fs::CWD, "/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .doing(|| "open /proc")?;
+        let file = OnExec::open(std::os::fd::AsFd::as_fd(&proc))
+            .doing(|| format!("unable to apply apparmor profile {profile}"))?;
         Ok(Early { label: Some((OnExec::new(profile), file)) })
     }
 }
 
 fn oom_score(adjustment: i32, warnings: &mut Vec<String>) -> Result<(), InitFailure> {
     let doing = || "write oom_score_adj";
-    let file = rustix::fs::openat(rustix::fs::CWD, "/proc/self/oom_score_adj", OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty());
+    let file = rustix::fs::openat(
+        rustix::fs::CWD,
+        "/proc/self/oom_score_adj",
+        OFlags::WRONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    );
     match rustix::io::write(file.doing(doing)?, adjustment.to_string().as_bytes()) {
         Ok(_) => Ok(()),
         // Without CAP_SYS_RESOURCE it can only be raised.
         Err(Errno::ACCESS) => {
-            warnings.push(format!("oom_score_adj {adjustment} is below ours, and without CAP_SYS_RESOURCE it cannot be lowered"));
+            warnings.push(format!(
+                "oom_score_adj {adjustment} is below ours, and without CAP_SYS_RESOURCE it cannot be lowered"
+            ));
             Ok(())
         }
         Err(errno) => Err(errno).doing(doing),
@@ -99,7 +108,8 @@ pub(crate) fn become_command(
     become_user(process, &user)?;
     if entered == Entered::NotYet {
         // The directory may be closed to root (NFS) and open to the user.
-        rustix::process::chdir(&process.cwd).map_err(|errno| InitFailure::WorkingDir(process.cwd.clone(), errno.into()))?;
+        rustix::process::chdir(&process.cwd)
+            .map_err(|errno| InitFailure::WorkingDir(process.cwd.clone(), errno.into()))?;
     }
     verify_cwd()?;
     let env = environment(process, &user);
@@ -107,9 +117,12 @@ pub(crate) fn become_command(
     let path = lookup::look_up(command, &env)?;
     // A change of user clears it.
     set_parent_process_death_signal(Some(Signal::KILL)).doing(|| "tying the process to its monitor")?;
-    sys::fds::close_others_at_exec(&[0, 1, 2]).doing(|| "close_range(2), which keeps descriptors out of the container")?;
+    sys::fds::close_others_at_exec(&[0, 1, 2])
+        .doing(|| "close_range(2), which keeps descriptors out of the container")?;
     if let Some((label, file)) = &early.label {
-        label.apply(file).doing(|| format!("unable to apply apparmor profile {}", process.apparmor.as_deref().unwrap_or_default()))?;
+        label.apply(file).doing(|| {
+            format!("unable to apply apparmor profile {}", process.apparmor.as_deref().unwrap_or_default())
+        })?;
     }
     let executed = Executed::new(&path, process, &env)?;
 
@@ -141,7 +154,9 @@ struct Executed {
 
 impl Executed {
     fn new(path: &str, process: &Process, env: &[String]) -> Result<Executed, InitFailure> {
-        let string = |text: &str| CString::new(text).map_err(|_| InitFailure::Step(format!("{text:?} holds a NUL"), Said(libc::EINVAL)));
+        let string = |text: &str| {
+            CString::new(text).map_err(|_| InitFailure::Step(format!("{text:?} holds a NUL"), Said(libc::EINVAL)))
+        };
         Ok(Executed {
             path: string(path)?,
             args: process.args.iter().map(|arg| string(arg)).collect::<Result<_, _>>()?,
@@ -189,7 +204,10 @@ fn limits(process: &Process, warnings: &mut Vec<String>) -> Result<(), InitFailu
                 setrlimit(resource, Rlimit { current: least(soft), maximum: least(hard) })
                     .doing(|| format!("error setting rlimit {}", wanted.name))?;
                 let shown = top.map_or_else(|| "unlimited".to_owned(), |top| top.to_string());
-                warnings.push(format!("ulimit {} is cut to our own limit, {shown}: more needs CAP_SYS_RESOURCE", wanted.name));
+                warnings.push(format!(
+                    "ulimit {} is cut to our own limit, {shown}: more needs CAP_SYS_RESOURCE",
+                    wanted.name
+                ));
             }
             Err(errno) => return Err(errno).doing(|| format!("error setting rlimit {}", wanted.name)),
         }
@@ -301,5 +319,6 @@ pub(crate) fn shed(kept: &mut Vec<BorrowedFd<'_>>) -> Result<(), InitFailure> {
     numbers.sort_unstable();
     sys::fds::close_others(&numbers).doing(|| "close_range(2), which keeps descriptors out of the container")?;
     // A process of the same pid namespace could reach what is still open through /proc until we execute.
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).doing(|| "becoming undumpable")
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+        .doing(|| "becoming undumpable")
 }

@@ -43,10 +43,17 @@ fn check_one(name: &str, namespaces: &Namespaces) -> Result<(), SysctlError> {
         return Err(SysctlError::NotNamespaced(name.to_owned()));
     }
     match path.as_str() {
-        "kernel/msgmax" | "kernel/msgmnb" | "kernel/msgmni" | "kernel/sem" | "kernel/shmall" | "kernel/shmmax" | "kernel/shmmni"
-        | "kernel/shm_rmid_forced" | "kernel/msg_next_id" | "kernel/sem_next_id" | "kernel/shm_next_id" => {
-            refused(SysctlError::HostIpc, &namespaces.ipc)
-        }
+        "kernel/msgmax"
+        | "kernel/msgmnb"
+        | "kernel/msgmni"
+        | "kernel/sem"
+        | "kernel/shmall"
+        | "kernel/shmmax"
+        | "kernel/shmmni"
+        | "kernel/shm_rmid_forced"
+        | "kernel/msg_next_id"
+        | "kernel/sem_next_id"
+        | "kernel/shm_next_id" => refused(SysctlError::HostIpc, &namespaces.ipc),
         "kernel/domainname" => refused(SysctlError::HostUts, &namespaces.uts),
         "kernel/hostname" => Err(SysctlError::Hostname(name.to_owned())),
         path if path.starts_with("fs/mqueue/") => refused(SysctlError::HostIpc, &namespaces.ipc),
@@ -129,9 +136,25 @@ mod tests {
             Namespace::Host,
             expect![[r#"sysctl "net.ipv4.ip_forward" not allowed in host network namespace"#]],
         );
-        check_name("kernel.panic", Namespace::Host, expect![[r#"sysctl "kernel.panic" is not in a separate kernel namespace"#]]);
-        check_name("kernel.shm*", Namespace::Host, expect![[r#"sysctl "kernel.shm*" is not in a separate kernel namespace"#]]);
-        check_name("net/../kernel/panic", Namespace::Private, expect![[r#"sysctl "net/../kernel/panic" is not in a separate kernel namespace"#]]);
-        check_name("kernel.hostname", Namespace::Host, expect![[r#"sysctl "kernel.hostname" is not allowed as it conflicts with the hostname"#]]);
+        check_name(
+            "kernel.panic",
+            Namespace::Host,
+            expect![[r#"sysctl "kernel.panic" is not in a separate kernel namespace"#]],
+        );
+        check_name(
+            "kernel.shm*",
+            Namespace::Host,
+            expect![[r#"sysctl "kernel.shm*" is not in a separate kernel namespace"#]],
+        );
+        check_name(
+            "net/../kernel/panic",
+            Namespace::Private,
+            expect![[r#"sysctl "net/../kernel/panic" is not in a separate kernel namespace"#]],
+        );
+        check_name(
+            "kernel.hostname",
+            Namespace::Host,
+            expect![[r#"sysctl "kernel.hostname" is not allowed as it conflicts with the hostname"#]],
+        );
     }
 }

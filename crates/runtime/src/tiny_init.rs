@@ -6,8 +6,6 @@
 use std::io;
 
 use rustix::process::{Pid, WaitOptions, set_child_subreaper, wait};
-use rustix::thread::UnshareFlags;
-use sys::clone::Side;
 
 /// Returns in the command's process, which is to execute; the caller stays above it and never returns.
 pub(crate) fn stay_above() -> io::Result<()> {
@@ -15,10 +13,9 @@ pub(crate) fn stay_above() -> io::Result<()> {
     sys::signals::block_all()?;
     // Process 1 of a shared pid namespace is another's.
     let _ = set_child_subreaper(rustix::process::getpid().into());
-    match sys::clone::clone(UnshareFlags::empty(), None)? {
-        Side::Child => own_group(),
-        Side::Parent { pid, pidfd } => {
-            drop(pidfd);
+    match sys::clone::fork()? {
+        None => own_group(),
+        Some(pid) => {
             // The launcher takes the end of the handshake for a success: the command's copy must be the last.
             let _ = sys::fds::close_others(&[0, 1, 2]);
             sys::exec::exit(supervise(pid))

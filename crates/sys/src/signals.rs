@@ -11,12 +11,20 @@ pub fn reset() -> io::Result<()> {
     for signal in 1..=64 {
         // SAFETY: `default` is at least as long as the kernel's `struct sigaction`; it is read and not kept. glibc's own function
         // would refuse two real-time signals, which a supervisor may well ignore. SIGKILL and SIGSTOP are refused: nothing changes.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u64>(), size_of::<u64>()) };
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), ptr::null_mut::<u64>(), size_of::<u64>())
+        };
     }
     let none = 0_u64;
     // SAFETY: a set of 64 signals, of the size given.
     let result = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const none, ptr::null_mut::<u64>(), size_of::<u64>())
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const none,
+            ptr::null_mut::<u64>(),
+            size_of::<u64>(),
+        )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
@@ -26,7 +34,13 @@ pub fn block_all() -> io::Result<()> {
     let all = u64::MAX;
     // SAFETY: a set of 64 signals, of the size given. SIGKILL and SIGSTOP stay what they are.
     let result = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const all, ptr::null_mut::<u64>(), size_of::<u64>())
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const all,
+            ptr::null_mut::<u64>(),
+            size_of::<u64>(),
+        )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

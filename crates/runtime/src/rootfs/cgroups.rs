@@ -7,7 +7,6 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat, symlinkat};
 use rustix::io::Errno;
-use spec::bundle::Namespaces;
 use spec::mount::{Mount, MountAttributes};
 use sys::mount::{Attributes, Reach};
 
@@ -16,7 +15,8 @@ use super::target::{Kind, Root};
 use super::{attach_onto, attributes};
 use crate::failure::{Doing, InitFailure};
 
-pub(super) fn make(root: Root<'_>, mount: &Mount, _: &Namespaces) -> Result<(), InitFailure> {
+/// Mounts it. Without a cgroup namespace of the container's own, what is mounted shows the whole trees, read-only as asked.
+pub(super) fn make(root: Root<'_>, mount: &Mount) -> Result<(), InitFailure> {
     let target = root.make(&mount.target, Kind::Directory)?;
     let doing = || "mounting /sys/fs/cgroup";
     let hierarchies = own_hierarchies()?;
@@ -35,7 +35,8 @@ pub(super) fn make(root: Root<'_>, mount: &Mount, _: &Namespaces) -> Result<(), 
         let name = controllers.strip_prefix("name=").unwrap_or(controllers);
         let made = filesystem("cgroup", "cgroup", &options, mount.attributes)?;
         mkdirat(&tree, name, Mode::from_raw_mode(0o755)).doing(doing)?;
-        let dir = openat(&tree, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
+        let dir =
+            openat(&tree, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
         attach_onto(made.as_fd(), dir.as_fd()).doing(doing)?;
         for controller in name.split(',').filter(|controller| *controller != name) {
             match symlinkat(name, &tree, controller) {
@@ -45,15 +46,26 @@ pub(super) fn make(root: Root<'_>, mount: &Mount, _: &Namespaces) -> Result<(), 
         }
     }
     if mount.attributes.readonly {
-        attributes(tree.as_fd(), Attributes::set(Attributes::READONLY), Reach::This, "making /sys/fs/cgroup read-only")?;
+        attributes(
+            tree.as_fd(),
+            Attributes::set(Attributes::READONLY),
+            Reach::This,
+            "making /sys/fs/cgroup read-only",
+        )?;
     }
     Ok(())
 }
 
 /// The v1 hierarchies this process is in, as /proc names them: `cpu,cpuacct`, `name=systemd`. None on pure v2.
 fn own_hierarchies() -> Result<Vec<String>, InitFailure> {
-    let file = openat(CWD, "/proc/self/cgroup", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).doing(|| "open /proc/self/cgroup")?;
+    let file = openat(CWD, "/proc/self/cgroup", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .doing(|| "open /proc/self/cgroup")?;
     let mut text = String::new();
     std::io::Read::read_to_string(&mut std::fs::File::from(file), &mut text).doing(|| "read /proc/self/cgroup")?;
-    Ok(text.lines().filter_map(|line| line.split(':').nth(1)).filter(|names| !names.is_empty()).map(str::to_owned).collect())
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split(':').nth(1))
+        .filter(|names| !names.is_empty())
+        .map(str::to_owned)
+        .collect())
 }

@@ -3,7 +3,10 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, makedev, mknodat, openat, symlinkat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, makedev, mknodat, openat, symlinkat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use spec::bundle::{Bundle, Device, DeviceKind, Namespace};
 use sys::mount::Reach;
@@ -28,7 +31,9 @@ const LINKS: &[(&str, &str)] = &[
 /// Fills /dev.
 pub(super) fn fill(root: Root<'_>, bundle: &Bundle) -> Result<(), InitFailure> {
     let dev = root.make(Path::new("/dev"), Kind::Directory)?;
-    let asked = |name: &str| bundle.devices.iter().any(|device| device.path.strip_prefix("/dev").is_ok_and(|rest| rest == Path::new(name)));
+    let asked = |name: &str| {
+        bundle.devices.iter().any(|device| device.path.strip_prefix("/dev").is_ok_and(|rest| rest == Path::new(name)))
+    };
     let borrowed = bundle.namespaces.user != Namespace::Host;
     for (name, major, minor) in DEFAULT.iter().filter(|(name, ..)| !asked(name)) {
         let device = Device {
@@ -83,7 +88,8 @@ fn node(dir: &OwnedFd, name: &Path, device: &Device, borrowed: bool) -> Result<(
     }
     // Not through a symlink: nobody else is in a fresh /dev, but an image's own is on the overlay.
     chmodat(dir, name, Mode::from_raw_mode(device.mode), AtFlags::empty()).doing(doing)?;
-    chownat(dir, name, Some(Uid::from_raw(device.uid)), Some(Gid::from_raw(device.gid)), AtFlags::SYMLINK_NOFOLLOW).doing(doing)
+    chownat(dir, name, Some(Uid::from_raw(device.uid)), Some(Gid::from_raw(device.gid)), AtFlags::SYMLINK_NOFOLLOW)
+        .doing(doing)
 }
 
 fn borrow(dir: &OwnedFd, name: &Path, device: &Device) -> Result<(), InitFailure> {
@@ -98,9 +104,18 @@ fn borrow(dir: &OwnedFd, name: &Path, device: &Device) -> Result<(), InitFailure
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno).doing(doing),
     }
-    let target = openat(dir, name, flags, Mode::empty()).doing(doing)?;
+    let target = not_symlink(openat(dir, name, flags, Mode::empty())).doing(doing)?;
     let node = clone_of(host.as_fd(), Reach::This).doing(doing)?;
     attach_onto(node.as_fd(), target.as_fd()).doing(doing)
+}
+
+/// O_PATH | O_NOFOLLOW opens a symlink itself.
+fn not_symlink(opened: Result<OwnedFd, Errno>) -> Result<OwnedFd, Errno> {
+    let opened = opened?;
+    match FileType::from_raw_mode(fstat(&opened)?.st_mode) == FileType::Symlink {
+        true => Err(Errno::LOOP),
+        false => Ok(opened),
+    }
 }
 
 /// Shows the terminal as /dev/console: the very descriptor of it, not a path that may have been replaced (CVE-2025-52565).
@@ -111,7 +126,8 @@ pub(super) fn console(root: Root<'_>, terminal: &Terminal) -> Result<(), InitFai
         Ok(()) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(errno).doing(doing),
     }
-    let target = openat(&dev, "console", OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let target = not_symlink(openat(&dev, "console", flags, Mode::empty())).doing(doing)?;
     let node = clone_of(terminal.slave.as_fd(), Reach::This).doing(doing)?;
     attach_onto(node.as_fd(), target.as_fd()).doing(doing)
 }

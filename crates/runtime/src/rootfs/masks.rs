@@ -58,7 +58,8 @@ impl Kit {
 }
 
 fn empty_directory() -> Result<OwnedFd, InitFailure> {
-    let locked = MountAttributes { readonly: true, nosuid: true, nodev: true, noexec: true, ..MountAttributes::default() };
+    let locked =
+        MountAttributes { readonly: true, nosuid: true, nodev: true, noexec: true, ..MountAttributes::default() };
     filesystem("tmpfs", "tmpfs", &[("mode", Some("755")), ("nr_blocks", Some("1")), ("nr_inodes", Some("1"))], locked)
 }
 

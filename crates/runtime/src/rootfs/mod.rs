@@ -44,7 +44,7 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Option<Terminal>, InitFailure> 
 
     let ids = bundle.namespaces.id_maps.as_ref().filter(|_| bundle.namespaces.user == Namespace::Private);
     for (mount, source) in bundle.mounts.iter().zip(parts.sources.each()) {
-        mounts::make(root, mount, source, ids, &bundle.namespaces)?;
+        mounts::make(root, mount, source, ids)?;
     }
     let own_dev = mounts::has_own_dev(bundle);
     if own_dev {
@@ -63,7 +63,8 @@ pub(crate) fn build(parts: &Parts<'_>) -> Result<Option<Terminal>, InitFailure> 
 /// The root's own attributes last, as they would hinder what comes before.
 fn finish(root: Root<'_>, bundle: &Bundle) -> Result<(), InitFailure> {
     if bundle.readonly_rootfs {
-        set_attributes(root.0, Attributes::set(Attributes::READONLY), Reach::This).doing(|| "making the root file system read-only")?;
+        set_attributes(root.0, Attributes::set(Attributes::READONLY), Reach::This)
+            .doing(|| "making the root file system read-only")?;
     }
     pivot(root)?;
     match bundle.rootfs_propagation {

@@ -6,16 +6,16 @@ use std::path::Path;
 
 use rustix::fs::CWD;
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen,
-    open_tree,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
+    fsmount, fsopen, open_tree,
 };
-use spec::bundle::{Bundle, IdMaps, Namespaces};
+use spec::bundle::{Bundle, IdMaps};
 use spec::mount::{Mount, MountAttributes, MountKind, Propagation};
 use sys::mount::{Attributes, Reach};
 
 use super::target::{Kind, Root, Symlinks, is_proc};
 use super::{attach_onto, attributes, cgroups};
-use crate::failure::{Doing, Errno, InitFailure, needs, shown};
+use crate::failure::{Doing, InitFailure, needs, shown};
 
 /// The trees that a bundle's bind mounts take from the host, in the order of its mounts; none for mounts of other kinds.
 pub(crate) struct Sources(Vec<Option<OwnedFd>>);
@@ -55,12 +55,10 @@ pub(super) fn make(
     mount: &Mount,
     source: Option<BorrowedFd<'_>>,
     ids: Option<&IdMaps>,
-    namespaces: &Namespaces,
 ) -> Result<(), InitFailure> {
     match (&mount.kind, source) {
         (MountKind::Filesystem { fstype, source, options }, _) => {
-            let made = filesystem(fstype, source, &usable(fstype, options, ids), mount.attributes)
-                .map_err(|failure| placed(failure, source, &mount.target))?;
+            let made = filesystem(fstype, source, &usable(fstype, options, ids), mount.attributes)?;
             let target = match fstype.as_str() {
                 // A symlink of the image's must not lead them elsewhere (CVE-2019-19921): masks would miss them.
                 "proc" | "sysfs" => ordinary(root, &mount.target, fstype)?,
@@ -74,8 +72,10 @@ pub(super) fn make(
             let target = root.make(&mount.target, kind)?;
             place(tree, target.as_fd(), &shown(path), mount)
         }
-        (MountKind::Bind { source, .. }, None) => Err(rustix::io::Errno::NOENT).doing(|| format!("opening {}", source.display())),
-        (MountKind::Cgroup, _) => cgroups::make(root, mount, namespaces),
+        (MountKind::Bind { source, .. }, None) => {
+            Err(rustix::io::Errno::NOENT).doing(|| format!("opening {}", source.display()))
+        }
+        (MountKind::Cgroup, _) => cgroups::make(root, mount),
     }
 }
 
@@ -97,10 +97,11 @@ fn place(made: BorrowedFd<'_>, target: BorrowedFd<'_>, source: &str, mount: &Mou
     if is_proc(target).doing(|| format!("statfs {}", mount.target.display()))? && !may_cover(&mount.target) {
         return Err(InitFailure::InsideProc(mount.target.clone()));
     }
-    attach_onto(made, target).map_err(|errno| InitFailure::Mount {
-        source: source.to_owned(),
-        target: mount.target.clone(),
-        errno: errno.into(),
+    attach_onto(made, target).map_err(|errno| {
+        // move_mount(2) says EINVAL to a file over a directory, where mount(2) says ENOTDIR, and so do Docker and its users.
+        let differ = errno == rustix::io::Errno::INVAL && Kind::of(made) != Kind::of(target);
+        let errno = if differ { rustix::io::Errno::NOTDIR } else { errno };
+        InitFailure::Mount { source: source.to_owned(), target: mount.target.clone(), errno: errno.into() }
     })?;
     match mount.propagation {
         Some(propagation) => pass_on(made, propagation),
@@ -164,7 +165,9 @@ pub(super) fn filesystem(
     fsconfig_set_string(&context, "source", source).doing(|| format!("{fstype} option source={source}"))?;
     for (key, value) in options {
         match value {
-            Some(value) => fsconfig_set_string(&context, *key, *value).doing(|| format!("{fstype} option {key}={value}"))?,
+            Some(value) => {
+                fsconfig_set_string(&context, *key, *value).doing(|| format!("{fstype} option {key}={value}"))?
+            }
             None => fsconfig_set_flag(&context, *key).doing(|| format!("{fstype} option {key}"))?,
         }
     }
@@ -174,22 +177,19 @@ pub(super) fn filesystem(
 }
 
 /// devpts gives its nodes to the group tty, which a user namespace may not have.
-fn usable<'a>(fstype: &str, options: &'a [(String, Option<String>)], ids: Option<&IdMaps>) -> Vec<(&'a str, Option<&'a str>)> {
+fn usable<'a>(
+    fstype: &str,
+    options: &'a [(String, Option<String>)],
+    ids: Option<&IdMaps>,
+) -> Vec<(&'a str, Option<&'a str>)> {
     let mapped = |value: Option<&str>| {
         let gid = value.and_then(|value| value.parse::<u32>().ok());
-        gid.zip(ids).is_none_or(|(gid, ids)| ids.gids.iter().any(|map| (map.container..map.container.saturating_add(map.size)).contains(&gid)))
+        gid.zip(ids).is_none_or(|(gid, ids)| {
+            ids.gids.iter().any(|map| (map.container..map.container.saturating_add(map.size)).contains(&gid))
+        })
     };
     let pairs = options.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     pairs.filter(|(key, value)| fstype != "devpts" || *key != "gid" || mapped(*value)).collect()
-}
-
-fn placed(failure: InitFailure, source: &str, target: &Path) -> InitFailure {
-    match failure {
-        InitFailure::Step(_, Errno(errno)) if errno == libc::ENODEV => {
-            InitFailure::Mount { source: source.to_owned(), target: target.to_owned(), errno: Errno(errno) }
-        }
-        other => other,
-    }
 }
 
 fn bits(wanted: MountAttributes) -> u32 {

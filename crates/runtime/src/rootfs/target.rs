@@ -5,7 +5,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, mkdirat, mknodat, openat2, readlinkat};
+use rustix::fs::{
+    FileType, Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags, fstat, fstatfs, mkdirat, mknodat, openat2, readlinkat,
+};
 use rustix::io::Errno;
 
 use crate::failure::{Doing, InitFailure, needs};
@@ -66,7 +68,12 @@ impl Root<'_> {
             Err(Errno::NOENT) => {}
             Err(errno) => {
                 let otherwise = InitFailure::Step(format!("open {}", path.display()), errno.into());
-                return Err(needs("openat2(2), which keeps mount targets inside the container", "5.6", errno.into(), otherwise));
+                return Err(needs(
+                    "openat2(2), which keeps mount targets inside the container",
+                    "5.6",
+                    errno.into(),
+                    otherwise,
+                ));
             }
             Ok(fd) => return Ok(fd),
         }
@@ -104,7 +111,8 @@ impl Root<'_> {
                     }
                     match readlinkat(&at, &name, Vec::new()) {
                         Ok(link) => {
-                            let link = Path::new(std::ffi::OsStr::new(link.to_str().map_err(|_| Errno::ILSEQ)?)).to_path_buf();
+                            let link =
+                                Path::new(std::ffi::OsStr::new(link.to_str().map_err(|_| Errno::ILSEQ)?)).to_path_buf();
                             if link.is_absolute() {
                                 done = PathBuf::from("/");
                                 at = self.open(&done, Symlinks::Refuse)?;
@@ -141,10 +149,16 @@ pub(crate) fn is_proc(fd: BorrowedFd<'_>) -> Result<bool, Errno> {
 
 /// Opens /dev/null of the machine and proves it: character device 1:3, whatever the path says (CVE-2025-31133).
 pub(crate) fn open_null() -> Result<OwnedFd, InitFailure> {
-    let fd = rustix::fs::openat(rustix::fs::CWD, "/dev/null", OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-        .doing(|| "open /dev/null")?;
+    let fd = rustix::fs::openat(
+        rustix::fs::CWD,
+        "/dev/null",
+        OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
+    .doing(|| "open /dev/null")?;
     let stat = fstat(fd.as_fd()).doing(|| "stat /dev/null")?;
-    let is_null = FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == rustix::fs::makedev(1, 3);
+    let is_null =
+        FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == rustix::fs::makedev(1, 3);
     if is_null { Ok(fd) } else { Err(Errno::NODEV).doing(|| "/dev/null is not the null device") }
 }
 
@@ -155,7 +169,8 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn check(path: &str, kind: Kind, expected: Expect) {
-        let dir = std::env::temp_dir().join(format!("kist-target-{}-{:?}", std::process::id(), std::thread::current().id()));
+        let dir =
+            std::env::temp_dir().join(format!("kist-target-{}-{:?}", std::process::id(), std::thread::current().id()));
         std::fs::create_dir_all(dir.join("root/etc")).unwrap();
         std::fs::create_dir_all(dir.join("root/run")).unwrap();
         std::fs::File::create(dir.join("root/etc/file")).unwrap();

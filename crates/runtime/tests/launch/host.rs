@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use runtime::cgroup::Cgroup;
 use runtime::{Exec, Joined, Launch, LaunchError, Launched, Stdio, exec, launch};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_string, fsmount, fsopen};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -30,13 +31,25 @@ pub(crate) struct Done {
 impl Host {
     pub(crate) fn new(args: &[&str]) -> Host {
         let root = Root::new();
-        for dir in ["lower/bin", "lower/etc", "lower/tmp", "lower/root", "lower/home/app", "upper", "work", "staging", "outside"] {
+        for dir in [
+            "lower/bin",
+            "lower/etc",
+            "lower/tmp",
+            "lower/root",
+            "lower/home/app",
+            "upper",
+            "work",
+            "staging",
+            "outside",
+        ] {
             fs::create_dir_all(root.join(dir)).unwrap();
         }
         fs::copy("/bin/busybox", root.join("lower/bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "ls", "id", "grep", "echo", "true", "false", "sleep", "mount", "touch", "mkdir", "stat", "tty", "stty",
-            "hostname", "kill", "mknod", "readlink", "env", "pwd", "ps", "head", "chmod", "wc", "tr", "dd", "ln", "ip", "trap", "ulimit", "umount", "cut"]
-        {
+        for applet in [
+            "sh", "cat", "ls", "id", "grep", "echo", "true", "false", "sleep", "mount", "touch", "mkdir", "stat",
+            "tty", "stty", "hostname", "kill", "mknod", "readlink", "env", "pwd", "ps", "head", "chmod", "wc", "tr",
+            "dd", "ln", "ip", "trap", "ulimit", "umount", "cut",
+        ] {
             symlink("busybox", root.join("lower/bin").join(applet)).unwrap();
         }
         root.write("lower/etc/passwd", "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n");
@@ -72,14 +85,26 @@ impl Host {
     }
 
     pub(crate) fn launch(&self, stdio: Stdio) -> Result<Launched, LaunchError> {
+        self.launch_joined(stdio, Joined::default())
+    }
+
+    pub(crate) fn launch_joined(&self, stdio: Stdio, joined: Joined) -> Result<Launched, LaunchError> {
         let staging = self.root.join("staging");
-        launch(Launch { bundle: &self.bundle, rootfs: self.rootfs(), joined: Joined::default(), stdio, cgroup: None, staging: &staging })
+        launch(Launch { bundle: &self.bundle, rootfs: self.rootfs(), joined, stdio, cgroup: None, staging: &staging })
     }
 
     /// Runs it to its end: standard output and error together.
     pub(crate) fn run(&self) -> Result<Done, LaunchError> {
+        self.run_in(None)
+    }
+
+    /// The same in control groups.
+    pub(crate) fn run_in(&self, cgroup: Option<&Cgroup>) -> Result<Done, LaunchError> {
         let (stdio, reader) = pipes();
-        self.launch(stdio).map(|launched| finish(&launched, reader))
+        let (bundle, staging) = (&self.bundle, self.root.join("staging"));
+        let request =
+            Launch { bundle, rootfs: self.rootfs(), joined: Joined::default(), stdio, cgroup, staging: &staging };
+        launch(request).map(|launched| finish(&launched, reader))
     }
 
     /// Its output, where nothing else matters.
@@ -97,7 +122,11 @@ impl Host {
             source = inner.source();
         }
         let root = self.root.path().display().to_string();
-        format!("{} {}", error.exit_code(), text.replace("unable to start container process: ", "").replace(&root, "ROOT"))
+        format!(
+            "{} {}",
+            error.exit_code(),
+            text.replace("unable to start container process: ", "").replace(&root, "ROOT")
+        )
     }
 
     /// Starts it, runs `script` beside it by exec, and ends it.
@@ -175,8 +204,12 @@ pub(crate) fn bundle(args: &[&str]) -> Bundle {
         rootfs_propagation: Propagation::Rprivate,
         mounts: mounts(),
         devices: vec![],
-        masked_paths: ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/none"].map(PathBuf::from).into(),
-        readonly_paths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"].map(PathBuf::from).into(),
+        masked_paths: ["/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware", "/proc/none"]
+            .map(PathBuf::from)
+            .into(),
+        readonly_paths: ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+            .map(PathBuf::from)
+            .into(),
         sysctls: [].into(),
         cgroup: CgroupPlacement { parent: None, driver: CgroupDriver::None },
         resources: spec::resources::Resources::default(),
@@ -193,7 +226,12 @@ fn mounts() -> Vec<Mount> {
     vec![
         filesystem("/proc", "proc", &[], locked),
         filesystem("/dev", "tmpfs", &[("mode", "755"), ("size", "65536k")], dev),
-        filesystem("/dev/pts", "devpts", &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")], pts),
+        filesystem(
+            "/dev/pts",
+            "devpts",
+            &[("newinstance", ""), ("ptmxmode", "0666"), ("mode", "0620"), ("gid", "5")],
+            pts,
+        ),
         filesystem("/sys", "sysfs", &[], readonly),
         Mount { target: "/sys/fs/cgroup".into(), kind: MountKind::Cgroup, attributes: readonly, propagation: None },
         filesystem("/dev/shm", "tmpfs", &[("mode", "1777"), ("size", "67108864")], locked),
@@ -202,7 +240,8 @@ fn mounts() -> Vec<Mount> {
 }
 
 pub(crate) fn filesystem(target: &str, fstype: &str, options: &[(&str, &str)], attributes: MountAttributes) -> Mount {
-    let options = options.iter().map(|(key, value)| ((*key).to_owned(), (!value.is_empty()).then(|| (*value).to_owned())));
+    let options =
+        options.iter().map(|(key, value)| ((*key).to_owned(), (!value.is_empty()).then(|| (*value).to_owned())));
     let kind = MountKind::Filesystem { fstype: fstype.into(), source: fstype.into(), options: options.collect() };
     Mount { target: target.into(), kind, attributes, propagation: None }
 }

@@ -25,6 +25,11 @@ fn main() -> ExitCode {
         bench::run();
         return ExitCode::SUCCESS;
     }
+    match arguments.first().map(String::as_str) {
+        Some("monitor") => return isolation::monitor(),
+        Some("overwrite") => return isolation::overwrite(),
+        _ => {}
+    }
     let wanted = |name: &str| {
         let mut words = arguments.iter().filter(|word| !word.starts_with('-')).peekable();
         words.peek().is_none() || words.any(|word| name.contains(word.as_str()))
