@@ -25,7 +25,7 @@ use crate::visits::Visitor;
 use crate::waits::Waits;
 use crate::{clock, log, recovery, wire};
 
-/// After so long without anything to do, freed memory goes back to the kernel.
+/// After so long without anything to do, memory goes back to the kernel.
 const QUIET: Duration = Duration::from_millis(500);
 
 /// What of a container's configuration is needed again and again.
@@ -154,7 +154,7 @@ impl Owner {
             let ready = self.wait()?;
             if ready.is_empty() && self.alarms.iter().all(|(at, _)| *at > Instant::now()) && self.busy {
                 self.busy = false;
-                sys::memory::trim();
+                sys::memory::rest();
             }
             for (source, events) in ready {
                 self.busy = true;

@@ -128,15 +128,14 @@ pub(crate) fn joined(home: &Home, bundle: &Bundle) -> Result<Joined, StartError>
     })
 }
 
-/// Control groups with their limits, claimed before they are made.
-pub(crate) fn cgroup(bundle: &Bundle, claims: &mut Journal<Claim>) -> Result<Cgroup, StartError> {
+/// Control groups with their limits, claimed before they are made, and which limits this machine does not know.
+pub(crate) fn cgroup(bundle: &Bundle, claims: &mut Journal<Claim>) -> Result<(Cgroup, Vec<String>), StartError> {
     let layout = Layout::probe().map_err(|e| StartError::Io("looking for control groups", e))?;
     let placement = Placement { id: &bundle.id, at: &bundle.cgroup };
     let paths = placement.paths(&layout).map_err(StartError::Cgroup)?;
     claims.take(Claim::Cgroup(paths.clone())).map_err(|e| StartError::Io("claiming control groups", e))?;
-    // The engine has told the user what this machine does not know when the container was created.
-    let (cgroup, _) = Cgroup::create(paths, &bundle.resources).map_err(StartError::Cgroup)?;
-    Ok(cgroup)
+    let (cgroup, warnings) = Cgroup::create(paths, &bundle.resources).map_err(StartError::Cgroup)?;
+    Ok((cgroup, warnings.iter().map(ToString::to_string).collect()))
 }
 
 fn null() -> io::Result<OwnedFd> {

@@ -84,6 +84,9 @@ pub enum Tell {
     Started {
         /// Its number on the host.
         pid: i32,
+        /// What it could not have as asked: limits that this machine does not know, resource limits that were clamped.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<String>,
     },
     /// The stream is connected.
     Attached,

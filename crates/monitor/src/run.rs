@@ -84,12 +84,12 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> Option<Fate> {
 }
 
 impl Owner {
-    /// Starts the container's process and answers its number. What was taken when it fails is given back by [`Owner::never_ran`].
-    pub(crate) fn start(&mut self, console: Option<Size>) -> Result<i32, StartError> {
+    /// Starts the container's process and answers its number and what it could not have. What was taken when it fails is given back by [`Owner::never_ran`].
+    pub(crate) fn start(&mut self, console: Option<Size>) -> Result<(i32, Vec<String>), StartError> {
         let bundle = self.bundle()?;
         let store = Store::open(self.home.root()).map_err(|e| StartError::Rootfs(e.into()))?;
         let joined = prepare::joined(&self.home, &bundle)?;
-        let mut cgroup = prepare::cgroup(&bundle, &mut self.claims)?;
+        let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
         let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
         let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;
         let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
@@ -101,14 +101,15 @@ impl Owner {
             cgroup: Some(&cgroup),
             staging: &self.sandbox,
         })?;
-        let Launched { pid, pidfd, start_time, terminal, warnings: _ } = launched;
+        let Launched { pid, pidfd, start_time, terminal, warnings } = launched;
+        warned.extend(warnings);
         cgroup.occupied();
         let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
         self.run = Some(Run { pidfd, life, began: Instant::now(), cgroup, oom, by_user: false, ended: None });
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
-        Ok(life.pid)
+        Ok((life.pid, warned))
     }
 
     fn begin(&mut self, life: Life, stdio: hub::Stdio) -> Result<(), StartError> {

@@ -99,7 +99,7 @@ impl Owner {
         self.state.restarts = 0;
         self.stage = Stage::Busy;
         match self.start(console) {
-            Ok(pid) => Ok(Some(Tell::Started { pid })),
+            Ok((pid, warnings)) => Ok(Some(Tell::Started { pid, warnings })),
             Err(error) => {
                 let failure = error.failure();
                 // Told first: with `--rm` nothing of the container is left after the next line.

@@ -69,7 +69,7 @@ fn run_and_remove() {
     let client = house.spawn(&container);
     client.ask(&Ask::Wait(Until::Removed), &[]).unwrap();
     client.ask(&Ask::Start { console: None }, &[]).unwrap();
-    assert!(matches!(client.tell().unwrap(), Tell::Started { pid } if pid > 1));
+    assert!(matches!(client.tell().unwrap(), Tell::Started { pid, .. } if pid > 1));
     let exit = exited(&client);
     assert_eq!((exit.code, exit.signal), (0, None));
     assert!(!house.home.container(&container.id).exists(), "told before it was gone");

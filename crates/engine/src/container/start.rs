@@ -20,11 +20,19 @@ pub struct Start {
     pub wait: Option<Until>,
 }
 
-/// Starts a container and answers the connection to its monitor.
+/// A container that runs.
+pub struct Running {
+    /// The connection to its monitor.
+    pub client: Client,
+    /// What it could not have as asked.
+    pub warnings: Vec<String>,
+}
+
+/// Starts a container.
 ///
 /// # Errors
 /// It runs already ([`Error::Conflict`]), or could not be started.
-pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Client, Error> {
+pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Running, Error> {
     let client = visit::monitor_of(host, id)?;
     if let Some((attach, stream)) = how.attach {
         visit::ask(&client, &Ask::Attach(attach), Some(&stream))?;
@@ -35,7 +43,7 @@ pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Client, Error>
         visit::ask(&client, &Ask::Wait(until), None)?;
     }
     match visit::call(&client, id, &Ask::Start { console: how.console })? {
-        Tell::Started { .. } => Ok(client),
+        Tell::Started { warnings, .. } => Ok(Running { client, warnings }),
         other => Err(Error::Conflict(format!("the monitor of container {id} answered {other:?} to start"))),
     }
 }

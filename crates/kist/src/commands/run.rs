@@ -73,8 +73,8 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let created = make(&host, &RUN, args, request)?;
     let console = if tty { terminal::size() } else { None };
     if detach {
-        start(&host, &created.id, Start { console, attach: None, wait: None })
-            .inspect_err(|_| say(created.id.as_str()))?;
+        let started = start(&host, &created.id, Start { console, attach: None, wait: None });
+        warn(&started.inspect_err(|_| say(created.id.as_str()))?.warnings);
         say(created.id.as_str());
         return Ok(0);
     }
@@ -84,9 +84,10 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let framing = if tty { Framing::Raw } else { Framing::Mux };
     let wanted = Attach { streams: attach, framing, replay: Replay::Nothing, detach_keys: keys };
     let wait = Some(if auto_remove { Until::Removed } else { Until::NextExit });
-    let client = start(&host, &created.id, Start { console, attach: Some((wanted, its)), wait })?;
+    let running = start(&host, &created.id, Start { console, attach: Some((wanted, its)), wait })?;
+    warn(&running.warnings);
     let session = Session {
-        client: &client,
+        client: &running.client,
         stream: ours,
         target: Target::Init,
         terminal: tty,
@@ -94,6 +95,13 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         signals: Some(signals),
     };
     finish(session.run().map_err(|e| Report::plain(format!("attaching to the container: {e}")))?)
+}
+
+/// Tells what works otherwise than the user may think.
+pub(crate) fn warn(warnings: &[String]) {
+    for warning in warnings {
+        note(&format!("WARNING: {warning}"));
+    }
 }
 
 /// The exit code of an attached container.
@@ -148,9 +156,7 @@ fn make(host: &Host, verb: &Verb, args: &Args, request: Create) -> Result<Create
     };
     let image = obtain(host, &request.image_name, pull, platform.as_ref(), &mut progress)?;
     let created = create::create(host, &image, request)?;
-    for warning in &created.warnings {
-        note(&format!("WARNING: {warning}"));
-    }
+    warn(&created.warnings);
     if let Some(path) = cidfile {
         OpenOptions::new()
             .write(true)

@@ -6,7 +6,7 @@ use monitor::protocol::{Attach, DetachKeys, Framing, Replay, Target, Until};
 use spec::container::Streams;
 
 use super::each::each_then;
-use super::run::finish;
+use super::run::{finish, warn};
 use crate::cli::Cli;
 use crate::report::{Code, Report, start_code};
 use crate::terminal::{self, Session};
@@ -35,7 +35,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let act = |name: &str| {
         let id = find(&host, name)?;
         if !is_running(&host, &id)? {
-            start(&host, &id, Start { console: None, attach: None, wait: None })?;
+            warn(&start(&host, &id, Start { console: None, attach: None, wait: None })?.warnings);
         }
         Ok(())
     };
@@ -62,15 +62,16 @@ fn attached(cli: &Cli, args: &Args) -> Result<u8, Report> {
     };
     let console = if config.tty { terminal::size() } else { None };
     let wait = Some(if config.host.auto_remove { Until::Removed } else { Until::NextExit });
-    let client = start(&host, &id, Start { console, attach: Some((attach, its)), wait }).map_err(|error| {
+    let running = start(&host, &id, Start { console, attach: Some((attach, its)), wait }).map_err(|error| {
         let report = Report::from(error);
         Report {
             code: Code::Exactly(if start_code(&report.text) == 125 { 1 } else { start_code(&report.text) }),
             ..report
         }
     })?;
+    warn(&running.warnings);
     let session = Session {
-        client: &client,
+        client: &running.client,
         stream: ours,
         target: Target::Init,
         terminal: config.tty,

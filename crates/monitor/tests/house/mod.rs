@@ -99,7 +99,7 @@ impl House {
 
     pub(crate) fn start(&self, client: &Client) -> i32 {
         match self.call(client, &Ask::Start { console: None }) {
-            Tell::Started { pid } => pid,
+            Tell::Started { pid, .. } => pid,
             other => panic!("{other:?}"),
         }
     }
