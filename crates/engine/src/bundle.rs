@@ -43,8 +43,6 @@ pub struct Facts {
     pub device_rules: Vec<DeviceRule>,
     /// Files bound over /etc/hosts, /etc/hostname and /etc/resolv.conf.
     pub etc: Vec<(PathBuf, PathBuf)>,
-    /// /dev/shm of the container whose IPC namespace is shared.
-    pub shared_shm: Option<PathBuf>,
 }
 
 /// Hidden from containers: moby `oci.DefaultLinuxSpec`.
@@ -294,7 +292,7 @@ fn default_mounts(config: &Config, facts: &Facts) -> Vec<Mount> {
             mounts.push(bind("/dev/mqueue", Path::new("/dev/mqueue"), MountAttributes::default()));
         }
         NamespaceMode::Container(_) => {
-            mounts.extend(facts.shared_shm.iter().map(|shm| bind("/dev/shm", shm, locked)));
+            mounts.push(Mount { target: "/dev/shm".into(), kind: MountKind::SharedMemory, attributes: locked, propagation: None });
             mounts.push(filesystem("/dev/mqueue", "mqueue", &[], locked));
         }
         NamespaceMode::Private | NamespaceMode::Default => {

@@ -16,10 +16,30 @@ pub(crate) fn each_then<T: Display>(
     mut act: impl FnMut(&str) -> Result<(), Report>,
     summary: impl FnOnce(&[&str]) -> Option<T>,
 ) -> Result<u8, Report> {
+    let act = |name: &str| act(name).map(|()| Done::Said);
+    each_done(names, act, summary)
+}
+
+/// What there is to say of one that went well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// Its name.
+    Said,
+    /// Nothing: there was nothing to do.
+    Silent,
+}
+
+/// The same for a verb that may have nothing to say.
+pub(crate) fn each_done<T: Display>(
+    names: &[String],
+    mut act: impl FnMut(&str) -> Result<Done, Report>,
+    summary: impl FnOnce(&[&str]) -> Option<T>,
+) -> Result<u8, Report> {
     let mut failed = Vec::new();
     for name in names {
         match act(name) {
-            Ok(()) => say(name),
+            Ok(Done::Said) => say(name),
+            Ok(Done::Silent) => {}
             Err(report) => {
                 note(&report.text);
                 failed.push(name.as_str());

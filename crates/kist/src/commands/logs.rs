@@ -88,10 +88,10 @@ pub(super) fn moment(text: &str, now: Timestamp) -> Result<Time, String> {
     }
     // Without a zone it is the reader's own.
     let zone = jiff::tz::TimeZone::system();
-    let local = |text: &str| text.parse::<jiff::civil::DateTime>().ok().and_then(|date| date.to_zoned(zone.clone()).ok());
-    let zoned = local(text).or_else(|| local(&format!("{text}:00"))).or_else(|| local(&format!("{text}:00:00")));
-    match zoned {
-        Some(zoned) => ns(zoned.timestamp().as_nanosecond()),
+    let local = |text: &str| text.parse::<jiff::civil::DateTime>().ok().and_then(|date| zone.to_timestamp(date).ok());
+    let found = local(text).or_else(|| local(&format!("{text}:00"))).or_else(|| local(&format!("{text}:00:00")));
+    match found {
+        Some(found) => ns(found.as_nanosecond()),
         None => Err(format!("failed to parse value as time or duration: {text:?}")),
     }
 }

@@ -1,15 +1,31 @@
 //! All verbs, one file each, and how a command line finds its own.
 
 mod attach;
+mod df;
 mod each;
 mod exec;
+mod history;
+mod images;
+mod import;
+mod info;
+mod inspect;
 mod kill;
+mod listing;
+mod load;
+mod logs;
 mod pause;
+mod prune;
+mod ps;
 mod rename;
 mod rm;
+mod rmi;
 pub(crate) mod run;
+mod save;
 mod start;
 mod stop;
+mod system;
+mod tag;
+mod update;
 pub(crate) mod version;
 mod wait;
 
@@ -32,18 +48,38 @@ pub(crate) enum Found<'a> {
 static VERBS: &[&Verb] = &[
     &run::RUN,
     &exec::EXEC,
+    &ps::PS,
+    &images::IMAGES,
+    &version::VERSION,
+    &info::INFO,
     &attach::ATTACH,
     &run::CREATE,
+    &history::HISTORY,
+    &import::IMPORT,
+    &inspect::INSPECT,
     &kill::KILL,
+    &load::LOAD,
+    &logs::LOGS,
     &pause::PAUSE,
     &rename::RENAME,
     &stop::RESTART,
     &rm::RM,
+    &rmi::RMI,
+    &save::SAVE,
     &start::START,
     &stop::STOP,
+    &tag::TAG,
     &pause::UNPAUSE,
+    &update::UPDATE,
     &wait::WAIT,
-    &version::VERSION,
+    &inspect::CONTAINER_INSPECT,
+    &inspect::IMAGE_INSPECT,
+    &prune::CONTAINER_PRUNE,
+    &prune::IMAGE_PRUNE,
+    &prune::SYSTEM_PRUNE,
+    &df::SYSTEM_DF,
+    &system::SYSTEM_CHECK,
+    &system::SYSTEM_START,
 ];
 
 /// Shown first in the help text.
@@ -86,6 +122,16 @@ const NOT_YET: &[&str] = &[
     "trust",
     "volume",
 ];
+
+/// A file that the user named cannot be opened; Go's words.
+fn opening(path: &str, error: &std::io::Error) -> Report {
+    let why = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    Report::plain(format!("open {path}: {why}"))
+}
 
 /// The verb behind these words.
 pub(crate) fn find(words: &[String]) -> Found<'_> {

@@ -4,7 +4,7 @@ use engine::Error;
 use engine::container::find;
 use engine::container::remove::{IfRunning, remove};
 
-use super::each::each;
+use super::each::{Done, each_done};
 use crate::verb::{Takes, Verb, Words, short};
 
 /// `kist rm`.
@@ -23,10 +23,11 @@ pub(crate) static RM: Verb = Verb {
         let host = cli.host()?;
         let force = args.on("force");
         let if_running = if force { IfRunning::Kill } else { IfRunning::Refuse };
-        each(args.words(), |name| match find(&host, name).and_then(|id| remove(&host, &id, if_running)) {
+        let act = |name: &str| match find(&host, name).and_then(|id| remove(&host, &id, if_running)) {
             // What is gone already is what was wanted.
-            Err(Error::NotFound(_)) if force => Ok(()),
-            other => Ok(other?),
-        })
+            Err(Error::NotFound(_)) if force => Ok(Done::Silent),
+            other => Ok(other.map(|()| Done::Said)?),
+        };
+        each_done(args.words(), act, |_| None::<String>)
     },
 };

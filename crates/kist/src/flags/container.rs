@@ -222,7 +222,7 @@ fn pairs<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn number<T: std::str::FromStr>(verb: &Verb, args: &Args, long: &str) -> Result<Option<T>, Report> {
+pub(crate) fn number<T: std::str::FromStr>(verb: &Verb, args: &Args, long: &str) -> Result<Option<T>, Report> {
     args.parsed(verb, long, |text| {
         text.parse().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))
     })
@@ -437,7 +437,7 @@ fn log(args: &Args) -> Result<LogConfig, Report> {
     Ok(log)
 }
 
-fn bytes(text: &str) -> Result<i64, String> {
+pub(crate) fn bytes(text: &str) -> Result<i64, String> {
     units::ram_in_bytes(text).map_err(|e| e.to_string())
 }
 

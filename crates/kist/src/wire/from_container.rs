@@ -8,13 +8,14 @@ use engine::container::View;
 use jiff::Timestamp;
 use monitor::health::Verdict;
 use monitor::status::Status;
-use spec::container::{HostConfig, LogDriver, NamespaceMode, RestartPolicy, Settings, SeccompChoice};
+use spec::container::{HostConfig, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Settings};
 use spec::mount::{MissingSource, Propagation, Submounts, UserMount, UserMountKind};
 use spec::resources::{BlockDevice, DeviceRate};
 use spec::time::Time;
 
 use super::container::{
-    Config, ContainerInspect, Endpoint, GraphDriver, Health, HealthResult, Healthcheck, MountPoint, NetworkSettings, State,
+    Config, ContainerInspect, Endpoint, GraphDriver, Health, HealthResult, Healthcheck, MountPoint, NetworkSettings,
+    State,
 };
 use super::container_row::{ContainerRow, Reader, RowMount};
 use super::go::{Empty, List, Map, time};
@@ -48,7 +49,8 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
     let path = words.next().unwrap_or_default();
     let lives = view.state.status.life().is_some();
     let run_file = |name: &str| if lives { around.run_dir.join(name).display().to_string() } else { String::new() };
-    let (size_rw, size_root_fs) = around.sizes.map_or((None, None), |(own, all)| (Some(signed(own)), Some(signed(all))));
+    let (size_rw, size_root_fs) =
+        around.sizes.map_or((None, None), |(own, all)| (Some(signed(own)), Some(signed(all))));
     let execs: Vec<String> =
         view.state.execs.iter().filter(|exec| exec.ended.is_none()).map(|exec| exec.id.as_str().to_owned()).collect();
     ContainerInspect {
@@ -139,9 +141,10 @@ fn verdict(verdict: Verdict) -> phase::Health {
 pub(crate) fn phase(view: &View) -> Phase {
     match &view.state.status {
         Status::Created => Phase::Created,
-        Status::Running(life) => {
-            Phase::Running { since: timestamp(life.since), health: view.state.health.as_ref().map(|health| verdict(health.verdict)) }
-        }
+        Status::Running(life) => Phase::Running {
+            since: timestamp(life.since),
+            health: view.state.health.as_ref().map(|health| verdict(health.verdict)),
+        },
         Status::Paused(life) => Phase::Paused { since: timestamp(life.since) },
         Status::Restarting { last, .. } => Phase::Restarting { exit_code: last.code, at: timestamp(last.finished) },
         Status::Exited(exit) => Phase::Exited { exit_code: exit.code, at: timestamp(exit.finished) },
@@ -306,10 +309,13 @@ fn log_config(host: &HostConfig) -> LogConfig {
             kind: "json-file".to_owned(),
             config: Map(Some(BTreeMap::from([
                 ("max-file".to_owned(), host.log.max_files.to_string()),
-                ("max-size".to_owned(), match host.log.max_size_bytes {
-                    u64::MAX => "-1".to_owned(),
-                    size => size.to_string(),
-                }),
+                (
+                    "max-size".to_owned(),
+                    match host.log.max_size_bytes {
+                        u64::MAX => "-1".to_owned(),
+                        size => size.to_string(),
+                    },
+                ),
             ]))),
         },
     }
@@ -424,10 +430,10 @@ fn mount(mount: &UserMount) -> Option<wire::Mount> {
                 propagation: if *how == Propagation::Rprivate { String::new() } else { propagation(*how).to_owned() },
                 non_recursive: *submounts == Submounts::None,
                 create_mountpoint: false,
-                read_only_non_recursive: mount.readonly && *submounts == Submounts::Writable,
+                read_only_non_recursive: mount.readonly && *submounts == Submounts::RecursiveWritable,
                 read_only_force_recursive: mount.readonly && *submounts == Submounts::RecursiveReadonly,
             };
-            let says_something = options != BindOptions { propagation: String::new(), ..empty_bind_options() };
+            let says_something = options != PLAIN_BIND;
             Some(wire::Mount {
                 bind_options: says_something.then_some(options),
                 ..bare("bind", source.display().to_string())
@@ -446,15 +452,13 @@ fn mount(mount: &UserMount) -> Option<wire::Mount> {
     }
 }
 
-fn empty_bind_options() -> BindOptions {
-    BindOptions {
-        propagation: String::new(),
-        non_recursive: false,
-        create_mountpoint: false,
-        read_only_non_recursive: false,
-        read_only_force_recursive: false,
-    }
-}
+const PLAIN_BIND: BindOptions = BindOptions {
+    propagation: String::new(),
+    non_recursive: false,
+    create_mountpoint: false,
+    read_only_non_recursive: false,
+    read_only_force_recursive: false,
+};
 
 /// A mount as it is; `--tmpfs` is not among them, as in Docker.
 fn mount_point(mount: &UserMount) -> Option<MountPoint> {
@@ -534,7 +538,9 @@ fn network_settings(host: &HostConfig, status: &Status) -> NetworkSettings {
 pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader) -> ContainerRow<'a> {
     let config = &view.record.config;
     let mounts = config.host.mounts.iter().filter_map(|mount| match &mount.kind {
-        UserMountKind::Bind { source, .. } => Some(RowMount { name: source.display().to_string(), is_local_volume: false }),
+        UserMountKind::Bind { source, .. } => {
+            Some(RowMount { name: source.display().to_string(), is_local_volume: false })
+        }
         UserMountKind::Tmpfs { .. } => None,
     });
     let (size_rw, size_root_fs) = sizes.unwrap_or_default();

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use store::{Image, Names};
 use spec::digest::ImageId;
 use spec::reference::Reference;
+use store::{Image, Names};
 
 use super::container::GraphDriver;
+use super::container_row::Reader;
 use super::from_container::{healthcheck, timestamp};
 use super::go::{Empty, List, Map, time};
 use super::image::{Descriptor, ImageConfig, ImageInspect, Metadata, RootFs};
-use super::container_row::Reader;
 use super::image_row::{HistoryRow, ImageRow, Numbers};
 use jiff::Timestamp;
 
@@ -65,7 +65,9 @@ fn descriptor(from: &spec::image::Descriptor) -> Descriptor {
 
 fn run_config(image: &Image) -> ImageConfig {
     let config = &image.config.config;
-    let set = |keys: &BTreeMap<String, spec::image::Empty>| keys.keys().map(|key| (key.clone(), Empty {})).collect::<BTreeMap<_, _>>();
+    let set = |keys: &BTreeMap<String, spec::image::Empty>| {
+        keys.keys().map(|key| (key.clone(), Empty {})).collect::<BTreeMap<_, _>>()
+    };
     let some = |list: &[String]| List((!list.is_empty()).then(|| list.to_vec()));
     ImageConfig {
         args_escaped: false,
@@ -134,7 +136,9 @@ pub(crate) fn rows<'a>(
                 rows.extend(tags.into_iter().map(|tag| row(repository.clone(), tag, none())));
             }
             (Shown::Tags, true, _) => rows.push(row(repository, none(), none())),
-            (Shown::Digests, true, _) => rows.extend(digests.into_iter().map(|digest| row(repository.clone(), none(), digest))),
+            (Shown::Digests, true, _) => {
+                rows.extend(digests.into_iter().map(|digest| row(repository.clone(), none(), digest)))
+            }
             (Shown::Digests, false, false) => {
                 for tag in &tags {
                     rows.extend(digests.iter().map(|digest| row(repository.clone(), tag.clone(), digest.clone())));
@@ -149,7 +153,12 @@ pub(crate) fn rows<'a>(
 }
 
 /// The lines of `history`. Only the last step is an image here; what it was built on is not known by name.
-pub(crate) fn history<'a>(id: &ImageId, steps: Vec<store::HistoryRow>, numbers: Numbers, reader: &'a Reader) -> Vec<HistoryRow<'a>> {
+pub(crate) fn history<'a>(
+    id: &ImageId,
+    steps: Vec<store::HistoryRow>,
+    numbers: Numbers,
+    reader: &'a Reader,
+) -> Vec<HistoryRow<'a>> {
     let moment = |text: Option<&str>| text.and_then(|text| text.parse().ok()).map_or(Timestamp::UNIX_EPOCH, timestamp);
     steps
         .into_iter()

@@ -4,6 +4,8 @@
 
 pub(crate) mod container;
 pub(crate) mod container_row;
+pub(crate) mod from_container;
+pub(crate) mod from_image;
 pub(crate) mod go;
 pub(crate) mod host_config;
 pub(crate) mod image;

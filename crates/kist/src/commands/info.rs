@@ -1,0 +1,182 @@
+//! `kist info`.
+
+use std::collections::BTreeMap;
+
+use engine::bundle::CgroupVersion;
+use engine::system::facts::{self, Facts};
+use serde::Serialize;
+
+use super::listing::{self, OBJECT_FORMAT};
+use super::version;
+use crate::cli::{Cli, say};
+use crate::report::Report;
+use crate::template::Template;
+use crate::units::bytes_size;
+use crate::verb::{Args, Takes, Verb, Words, short};
+
+/// `kist info`.
+pub(crate) static INFO: Verb = Verb {
+    name: "info",
+    aliases: &["system info"],
+    usage: "[OPTIONS]",
+    about: "Display system-wide information",
+    words: Words::None,
+    flags: &[&[short('f', "format", Takes::One("string"), OBJECT_FORMAT)]],
+    run,
+};
+
+/// Docker's names for what there is to say.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Info {
+    containers: usize,
+    containers_running: usize,
+    containers_paused: usize,
+    containers_stopped: usize,
+    images: usize,
+    driver: String,
+    plugins: Plugins,
+    logging_driver: String,
+    cgroup_version: String,
+    kernel_version: String,
+    operating_system: String,
+    #[serde(rename = "OSType")]
+    os_type: String,
+    architecture: String,
+    #[serde(rename = "NCPU")]
+    cpus: usize,
+    mem_total: u64,
+    docker_root_dir: String,
+    name: String,
+    server_version: String,
+    runtimes: BTreeMap<String, Runtime>,
+    default_runtime: String,
+    swarm: Swarm,
+    live_restore_enabled: bool,
+    security_options: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Plugins {
+    volume: Vec<String>,
+    network: Vec<String>,
+    log: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Runtime {
+    path: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Swarm {
+    local_node_state: String,
+}
+
+fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
+    let host = cli.host()?;
+    let info = info(facts::gather(&host)?, host.home.root().display().to_string());
+    match args.text("format") {
+        None => say(&text(&info)),
+        Some(format) => {
+            let format = if format == "json" { "{{json .}}" } else { format };
+            let template = Template::parse(format).map_err(listing::refused)?;
+            say(&format!("{}\n", template.render_typed(&info).map_err(listing::refused)?));
+        }
+    }
+    Ok(0)
+}
+
+fn info(facts: Facts, root: String) -> Info {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    let mut security_options = Vec::new();
+    security_options.extend(facts.apparmor.then(|| "name=apparmor".to_owned()));
+    security_options.push("name=seccomp,profile=builtin".to_owned());
+    security_options.extend(facts.rootless.then(|| "name=rootless".to_owned()));
+    security_options.extend((facts.cgroups == CgroupVersion::V2).then(|| "name=cgroupns".to_owned()));
+    Info {
+        containers: facts.running + facts.paused + facts.stopped,
+        containers_running: facts.running,
+        containers_paused: facts.paused,
+        containers_stopped: facts.stopped,
+        images: facts.images,
+        driver: "overlay2".to_owned(),
+        plugins: Plugins { volume: Vec::new(), network: words(&["host", "null"]), log: words(&["json-file", "none"]) },
+        logging_driver: "json-file".to_owned(),
+        cgroup_version: match facts.cgroups {
+            CgroupVersion::V1 => "1".to_owned(),
+            CgroupVersion::V2 => "2".to_owned(),
+        },
+        kernel_version: facts.kernel,
+        operating_system: facts.operating_system,
+        os_type: "linux".to_owned(),
+        architecture: facts.machine,
+        cpus: facts.cpus,
+        mem_total: facts.memory,
+        docker_root_dir: root,
+        name: facts.name,
+        server_version: version::NUMBER.to_owned(),
+        runtimes: BTreeMap::from([("kist".to_owned(), Runtime { path: "kist".to_owned() })]),
+        default_runtime: "kist".to_owned(),
+        swarm: Swarm { local_node_state: "inactive".to_owned() },
+        // Containers never notice that a command or an upgrade of kist comes and goes.
+        live_restore_enabled: true,
+        security_options,
+    }
+}
+
+fn text(info: &Info) -> String {
+    let mut security = String::new();
+    for option in &info.security_options {
+        let mut parts = option.split(',');
+        let name = parts.next().unwrap_or_default().trim_start_matches("name=");
+        security.push_str(&format!("  {name}\n"));
+        parts.filter_map(|part| part.strip_prefix("profile=")).for_each(|profile| security.push_str(&format!("   Profile: {profile}\n")));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+    let memory = bytes_size(info.mem_total as f64);
+    let Info { containers, containers_running, containers_paused, containers_stopped, images, .. } = info;
+    let log = info.plugins.log.join(" ");
+    let network = info.plugins.network.join(" ");
+    let Info { server_version, driver, logging_driver, cgroup_version, default_runtime, .. } = info;
+    let Info { kernel_version, operating_system, os_type, architecture, cpus, name, docker_root_dir, .. } = info;
+    format!(
+        "Client:\n Version:    {server_version}\n Context:    default\n Debug Mode: false\n\nServer:\n \
+         Containers: {containers}\n  Running: {containers_running}\n  Paused: {containers_paused}\n  Stopped: {containers_stopped}\n \
+         Images: {images}\n Server Version: {server_version}\n Storage Driver: {driver}\n Logging Driver: {logging_driver}\n \
+         Cgroup Version: {cgroup_version}\n Plugins:\n  Network: {network}\n  Log: {log}\n Swarm: inactive\n \
+         Runtimes: {default_runtime}\n Default Runtime: {default_runtime}\n Security Options:\n{security} \
+         Kernel Version: {kernel_version}\n Operating System: {operating_system}\n OSType: {os_type}\n \
+         Architecture: {architecture}\n CPUs: {cpus}\n Total Memory: {memory}\n Name: {name}\n \
+         Docker Root Dir: {docker_root_dir}\n Debug Mode: false\n Live Restore Enabled: true\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn what_scripts_grep_is_there() {
+        let facts = Facts {
+            running: 1,
+            paused: 0,
+            stopped: 2,
+            images: 3,
+            cgroups: CgroupVersion::V2,
+            kernel: "6.18.0".into(),
+            machine: "x86_64".into(),
+            name: "box".into(),
+            operating_system: "Debian GNU/Linux 12 (bookworm)".into(),
+            cpus: 2,
+            memory: 8 << 30,
+            apparmor: true,
+            rootless: false,
+        };
+        expect![[""]].assert_eq(&text(&info(facts, "/var/lib/kist".into())).replace(version::NUMBER, "VERSION"));
+    }
+}
