@@ -4,8 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, fstat, makedev, mknodat, openat, symlinkat,
-    unlinkat,
+    AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, chownat, fstat, makedev, mknodat, openat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 use spec::bundle::{Bundle, Device, DeviceKind, Namespace};
@@ -86,10 +85,12 @@ fn node(dir: &OwnedFd, name: &Path, device: &Device, borrowed: bool) -> Result<(
         Err(Errno::PERM) => return borrow(dir, name, device),
         Err(errno) => return Err(errno).doing(doing),
     }
-    // Not through a symlink: nobody else is in a fresh /dev, but an image's own is on the overlay.
-    chmodat(dir, name, Mode::from_raw_mode(device.mode), AtFlags::empty()).doing(doing)?;
-    chownat(dir, name, Some(Uid::from_raw(device.uid)), Some(Gid::from_raw(device.gid)), AtFlags::SYMLINK_NOFOLLOW)
-        .doing(doing)
+    // Made by us just now, with an empty umask: mode and owner are right but for owners other than root.
+    if (device.uid, device.gid) == (0, 0) {
+        return Ok(());
+    }
+    let (uid, gid) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
+    chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).doing(doing)
 }
 
 fn borrow(dir: &OwnedFd, name: &Path, device: &Device) -> Result<(), InitFailure> {
