@@ -292,7 +292,12 @@ fn default_mounts(config: &Config, facts: &Facts) -> Vec<Mount> {
             mounts.push(bind("/dev/mqueue", Path::new("/dev/mqueue"), MountAttributes::default()));
         }
         NamespaceMode::Container(_) => {
-            mounts.push(Mount { target: "/dev/shm".into(), kind: MountKind::SharedMemory, attributes: locked, propagation: None });
+            mounts.push(Mount {
+                target: "/dev/shm".into(),
+                kind: MountKind::SharedMemory,
+                attributes: locked,
+                propagation: None,
+            });
             mounts.push(filesystem("/dev/mqueue", "mqueue", &[], locked));
         }
         NamespaceMode::Private | NamespaceMode::Default => {

@@ -27,11 +27,7 @@ pub(crate) fn cgroup_version() -> CgroupVersion {
     }
 }
 
-pub(crate) fn gather(
-    config: &Config,
-    etc: Vec<(PathBuf, PathBuf)>,
-    shared_shm: Option<PathBuf>,
-) -> Result<Facts, Error> {
+pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Facts, Error> {
     let host = &config.host;
     let mut devices = Vec::new();
     if host.privileged {
@@ -56,7 +52,6 @@ pub(crate) fn gather(
         devices,
         device_rules,
         etc,
-        shared_shm,
     })
 }
 

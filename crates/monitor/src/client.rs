@@ -148,9 +148,12 @@ impl Client {
     /// [`ClientError::Gone`], or the message is too long.
     pub fn ask(&self, ask: &Ask, fds: &[BorrowedFd<'_>]) -> Result<(), ClientError> {
         let bytes = protocol::encode(ask)?;
-        wire::send(self.0.as_fd(), &bytes, fds).map_err(|e| match e.kind() {
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => ClientError::Gone,
-            _ => ClientError::Io("talking to the container's monitor", e),
+        wire::send(self.0.as_fd(), &bytes, fds).map_err(|e| {
+            if [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset].contains(&e.kind()) {
+                ClientError::Gone
+            } else {
+                ClientError::Io("talking to the container's monitor", e)
+            }
         })
     }
 

@@ -22,7 +22,7 @@ impl Scanner {
                 out.extend_from_slice(&keys[..self.matched]);
                 self.matched = 0;
             }
-            if keys.first().is_some() && keys[self.matched] == *byte {
+            if keys.get(self.matched) == Some(byte) {
                 self.matched += 1;
                 if self.matched == keys.len() {
                     self.matched = 0;

@@ -62,7 +62,6 @@ pub(crate) struct Owner {
     /// A user wants it gone for good.
     pub(crate) remove: bool,
     serial: u64,
-    busy: bool,
 }
 
 /// How far it has come.
@@ -141,7 +140,6 @@ impl Owner {
             stage: Stage::Waiting,
             remove: false,
             serial: 1,
-            busy: true,
         })
     }
 
@@ -152,12 +150,7 @@ impl Owner {
                 return Ok(());
             }
             let ready = self.wait()?;
-            if ready.is_empty() && self.alarms.iter().all(|(at, _)| *at > Instant::now()) && self.busy {
-                self.busy = false;
-                sys::memory::rest();
-            }
             for (source, events) in ready {
-                self.busy = true;
                 self.handle(source, events);
             }
             self.ring();
@@ -212,14 +205,11 @@ impl Owner {
             sources.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
         let now = Instant::now();
         let alarm = self.alarms.iter().map(|(at, _)| at.saturating_duration_since(now)).min();
-        let quiet = self.busy.then_some(QUIET);
-        let timeout = alarm.into_iter().chain(quiet).min().map(|left| Timespec {
-            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        });
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
+        let quiet = alarm.map_or(QUIET, |alarm| alarm.min(QUIET));
+        if poll_for(&mut fds, Some(quiet))? == 0 && alarm.is_none_or(|alarm| alarm > QUIET) {
+            // Everything for the long sleep is ready by now.
+            sys::memory::rest();
+            poll_for(&mut fds, alarm.map(|alarm| alarm.saturating_sub(QUIET)))?;
         }
         let events = sources.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
         Ok(events.map(|((source, _, _), fd)| (*source, fd.revents())).collect())
@@ -249,7 +239,6 @@ impl Owner {
     fn ring(&mut self) {
         let now = Instant::now();
         while let Some(at) = self.alarms.iter().position(|(at, _)| *at <= now) {
-            self.busy = true;
             let (_, alarm) = self.alarms.remove(at);
             match alarm {
                 Alarm::Undrained => self.finish_run(),
@@ -286,5 +275,16 @@ impl Owner {
     /// The streams its process has. A log wants both outputs; without one they are read for whoever attaches.
     pub(crate) fn wanted_streams(&self) -> Streams {
         Streams { stdin: self.habits.open_stdin, stdout: true, stderr: true }
+    }
+}
+
+fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<usize> {
+    let limit = limit.map(|limit| Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    match poll(fds, limit.as_ref()) {
+        Err(Errno::INTR) => Ok(0),
+        other => Ok(other?),
     }
 }

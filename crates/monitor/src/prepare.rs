@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use disk::{Home, Journal};
 use runtime::cgroup::{Cgroup, Layout, Placement};
@@ -119,7 +119,13 @@ pub(crate) fn joined(home: &Home, bundle: &Bundle) -> Result<Joined, StartError>
         }
     };
     let namespaces = &bundle.namespaces;
+    let mounts = match &namespaces.ipc {
+        Namespace::Container(_) => open("IPC", "mnt", &namespaces.ipc)?,
+        Namespace::Host | Namespace::Private | Namespace::Path(_) => None,
+    };
+    let shared_memory = mounts.map(|mounts| runtime::shared_memory(mounts.as_fd())).transpose();
     Ok(Joined {
+        shared_memory: shared_memory.map_err(|e| StartError::Io("opening the /dev/shm to share", e))?,
         pid: open("PID", "pid", &namespaces.pid)?,
         network: open("network", "net", &namespaces.network)?,
         ipc: open("IPC", "ipc", &namespaces.ipc)?,

@@ -427,7 +427,9 @@ mod tests {
         let code = || match of(&home, &id).unwrap().status {
             Status::Created => None,
             Status::Exited(exit) => Some(exit.code),
-            other => panic!("{other:?}"),
+            Status::Running(_) | Status::Paused(_) | Status::Restarting { .. } | Status::Removing => {
+                panic!("it never ran")
+            }
         };
         let volatile = disk::Durability::Volatile;
         assert_eq!(code(), None);

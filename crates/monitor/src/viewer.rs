@@ -1,7 +1,6 @@
 //! One visitor's stream socket: output goes out at the visitor's pace, input comes in at the container's.
 
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::PollFlags;
@@ -155,9 +154,8 @@ impl Viewer {
 
     /// How much the socket took. A socket that is broken takes all there is: nobody will miss it.
     fn attempt(&mut self, parts: &[IoSlice<'_>]) -> usize {
-        let mut none = [MaybeUninit::uninit(); 0];
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        match sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::new(&mut none), flags) {
+        match sendmsg(&self.socket, parts, &mut SendAncillaryBuffer::default(), flags) {
             Ok(sent) => sent,
             Err(Errno::AGAIN | Errno::INTR | Errno::NOBUFS) => 0,
             Err(_) => {

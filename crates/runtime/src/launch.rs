@@ -70,12 +70,13 @@ pub struct Launched {
 }
 
 /// Launches a container's first process. The caller must be single-threaded and is the parent: the process dies with it.
-pub fn launch(launch: Launch<'_>) -> Result<Launched, LaunchError> {
+pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
     let bundle = launch.bundle;
     sysctl::check(&bundle.sysctls, &bundle.namespaces)?;
     launch.joined.answers(&bundle.namespaces)?;
     let filter = filter(&bundle.seccomp, &bundle.process)?;
-    let sources = Sources::open(&bundle.mounts).map_err(LaunchError::Source)?;
+    let shared_memory = launch.joined.shared_memory.take();
+    let sources = Sources::open(&bundle.mounts, shared_memory).map_err(LaunchError::Source)?;
     let (launcher_end, init_end) = handshake::pair().map_err(step("making the handshake's socket pair"))?;
     let init = if bundle.init { Reaper::TinyInit } else { Reaper::None };
     let first = First {

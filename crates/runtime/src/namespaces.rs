@@ -4,9 +4,10 @@
 //! born in them. That holds for every kind alike, and also where the child has a user namespace of its own and could not join any more.
 
 use std::io::Write;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags, move_into_link_name_space};
 use spec::bundle::{IdMap, IdMaps, Namespace, Namespaces, TimeOffsets};
@@ -26,6 +27,21 @@ pub struct Joined {
     pub uts: Option<OwnedFd>,
     /// Control groups.
     pub cgroup: Option<OwnedFd>,
+    /// The /dev/shm that belongs to the joined IPC namespace, by [`shared_memory`].
+    pub shared_memory: Option<OwnedFd>,
+}
+
+/// The /dev/shm that a mount namespace sees, as a mount of its own that is attached nowhere. No symbolic link is followed on the way:
+/// it would be its container's, and `/proc/self` in it would be us.
+///
+/// # Errors
+/// Of the kernel.
+pub fn shared_memory(mount_namespace: BorrowedFd<'_>) -> std::io::Result<OwnedFd> {
+    sys::mntns::in_mounts_of(mount_namespace, || {
+        let path = openat2(CWD, "/dev/shm", OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        Ok::<_, std::io::Error>(open_tree(&path, "", flags)?)
+    })
 }
 
 impl Joined {

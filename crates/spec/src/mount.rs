@@ -122,6 +122,8 @@ pub enum MountKind {
     },
     /// The container's own view of the control groups, as /sys/fs/cgroup.
     Cgroup,
+    /// The /dev/shm of the container whose IPC namespace is joined.
+    SharedMemory,
 }
 
 /// Attributes of one mount (mount_setattr(2)).

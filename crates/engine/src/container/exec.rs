@@ -58,7 +58,7 @@ pub fn exec(host: &Host, id: &ContainerId, how: Exec) -> Result<Running, Error> 
     config.tty = how.tty;
     config.user = how.user.unwrap_or(config.user);
     bundle::replace_env(&mut config.env, &how.env);
-    let mut process = bundle::process(&config, &facts::gather(&config, Vec::new(), None)?)?;
+    let mut process = bundle::process(&config, &facts::gather(&config, Vec::new())?)?;
     if let Some(dir) = how.working_dir {
         process.cwd = PathBuf::from(dir);
     }

@@ -43,9 +43,9 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error>
 
 fn bundle_of(host: &Host, record: &Record, run_dir: &Path) -> Result<Bundle, Error> {
     make_sources(&record.config)?;
-    let shared_shm = shared(host, &record.config)?;
+    check_joined(host, &record.config)?;
     let etc = etc::write(&record.config, run_dir)?;
-    let facts = facts::gather(&record.config, etc, shared_shm)?;
+    let facts = facts::gather(&record.config, etc)?;
     bundle::new(&record.config, &record.settings, &facts)
 }
 
@@ -67,23 +67,17 @@ fn make_sources(config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whose namespaces are joined must run; whose memory is shared lends its /dev/shm.
-fn shared(host: &Host, config: &Config) -> Result<Option<std::path::PathBuf>, Error> {
+/// Whose namespaces are joined must run.
+fn check_joined(host: &Host, config: &Config) -> Result<(), Error> {
     let options = &config.host;
-    let joined =
-        [("network", &options.network), ("PID", &options.pid), ("IPC", &options.ipc), ("user", &options.userns)];
-    let mut shm = None;
-    for (what, mode) in joined {
-        let NamespaceMode::Container(other) = mode else { continue };
-        let state = monitor::status::of(&host.home, other)?;
-        let life = state.status.life().ok_or_else(|| {
-            Error::Conflict(format!("cannot join {what} namespace of a non running container: {other}"))
-        })?;
-        if what == "IPC" {
-            shm = Some(format!("/proc/{}/root/dev/shm", life.pid).into());
+    for (what, mode) in [("network", &options.network), ("PID", &options.pid), ("IPC", &options.ipc)] {
+        if let NamespaceMode::Container(other) = mode
+            && monitor::status::of(&host.home, other)?.status.life().is_none()
+        {
+            return Err(Error::Conflict(format!("cannot join {what} namespace of a non running container: {other}")));
         }
     }
-    Ok(shm)
+    Ok(())
 }
 
 /// Says something, with a descriptor if one belongs to it.

@@ -49,7 +49,6 @@ fn facts() -> Facts {
         devices: Vec::new(),
         device_rules: DEFAULT_DEVICES.to_vec(),
         etc: vec![("/etc/hosts".into(), "/run/hosts".into())],
-        shared_shm: None,
     }
 }
 

@@ -92,6 +92,7 @@ impl Reader {
     ///
     /// # Errors
     /// Of the file system.
+    #[expect(clippy::should_implement_trait, reason = "an iterator that may go on after its end is none")]
     pub fn next(&mut self) -> io::Result<Option<Entry>> {
         while let Some(line) = self.line()? {
             // A line that a crash cut short is no line.

@@ -22,8 +22,13 @@ pub(crate) struct Sources(Vec<Option<OwnedFd>>);
 
 impl Sources {
     /// Clones each source out of this mount namespace. The clones are attached nowhere.
-    pub(crate) fn open(mounts: &[Mount]) -> Result<Sources, InitFailure> {
-        mounts.iter().map(open_source).collect::<Result<_, _>>().map(Sources)
+    pub(crate) fn open(mounts: &[Mount], mut shared_memory: Option<OwnedFd>) -> Result<Sources, InitFailure> {
+        let open = |mount: &Mount| match &mount.kind {
+            MountKind::Bind { source, recursive } => clone_tree(mount, source, *recursive).map(Some),
+            MountKind::SharedMemory => Ok(shared_memory.take()),
+            MountKind::Filesystem { .. } | MountKind::Cgroup => Ok(None),
+        };
+        mounts.iter().map(open).collect::<Result<_, _>>().map(Sources)
     }
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Option<BorrowedFd<'_>>> {
@@ -31,13 +36,12 @@ impl Sources {
     }
 }
 
-fn open_source(mount: &Mount) -> Result<Option<OwnedFd>, InitFailure> {
-    let MountKind::Bind { source, recursive } = &mount.kind else { return Ok(None) };
+fn clone_tree(mount: &Mount, source: &Path, recursive: bool) -> Result<OwnedFd, InitFailure> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if *recursive {
+    if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    open_tree(CWD, source, flags).map(Some).map_err(|errno| {
+    open_tree(CWD, source, flags).map_err(|errno| {
         let failed = InitFailure::Mount { source: shown(source), target: mount.target.clone(), errno: errno.into() };
         needs("open_tree(2), for bind mounts", "5.2", errno.into(), failed)
     })
@@ -66,17 +70,19 @@ pub(super) fn make(
             };
             place(made.as_fd(), target.as_fd(), source, mount)
         }
-        (MountKind::Bind { source: path, .. }, Some(tree)) => {
-            bind_attributes(tree, mount)?;
-            let kind = Kind::of(tree).doing(|| format!("stat {}", path.display()))?;
-            let target = root.make(&mount.target, kind)?;
-            place(tree, target.as_fd(), &shown(path), mount)
-        }
-        (MountKind::Bind { source, .. }, None) => {
-            Err(rustix::io::Errno::NOENT).doing(|| format!("opening {}", source.display()))
-        }
+        (MountKind::Bind { source: path, .. }, tree) => bind(root, mount, path, tree),
+        (MountKind::SharedMemory, tree) => bind(root, mount, Path::new("/dev/shm"), tree),
         (MountKind::Cgroup, _) => cgroups::make(root, mount),
     }
+}
+
+/// Attaches a tree that was cloned before.
+fn bind(root: Root<'_>, mount: &Mount, path: &Path, tree: Option<BorrowedFd<'_>>) -> Result<(), InitFailure> {
+    let tree = tree.ok_or(rustix::io::Errno::NOENT).doing(|| format!("opening {}", path.display()))?;
+    bind_attributes(tree, mount)?;
+    let kind = Kind::of(tree).doing(|| format!("stat {}", path.display()))?;
+    let target = root.make(&mount.target, kind)?;
+    place(tree, target.as_fd(), &shown(path), mount)
 }
 
 /// A directory that is there or is made, reached through no symlink.
