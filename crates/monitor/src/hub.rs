@@ -321,3 +321,128 @@ fn unwritten(log: Option<&log::Writer>, stream: Stream) -> Vec<u8> {
 pub(crate) fn winsize(size: Size) -> Winsize {
     Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::os::unix::net::UnixStream;
+
+    use spec::container::{LogConfig, LogDriver, Streams};
+    use testkit::Root;
+
+    use super::*;
+    use crate::protocol::Framing;
+
+    fn now() -> Time {
+        Time::from_ns(0)
+    }
+
+    const ALL: Streams = Streams { stdin: true, stdout: true, stderr: true };
+
+    /// A hub whose process is played by the test, and the process's ends.
+    fn hub(at_end: AtEnd, log: Option<log::Writer>) -> (Hub, std::io::PipeReader, std::io::PipeWriter) {
+        let mut hub = Hub::new(at_end, false, log);
+        let (stdin, to_stdin) = std::io::pipe().unwrap();
+        let (from_stdout, stdout) = std::io::pipe().unwrap();
+        let stdio = Stdio::Pipes { stdin: Some(to_stdin.into()), stdout: Some(from_stdout.into()), stderr: None };
+        hub.connect(stdio).unwrap();
+        (hub, stdin, stdout)
+    }
+
+    fn view(socket: UnixStream, replay: Option<log::Reader>) -> View {
+        View { visitor: 0, socket: socket.into(), streams: ALL, framing: Framing::Raw, keys: None, replay }
+    }
+
+    /// Does what the poll loop would until nothing more happens.
+    fn settle(hub: &mut Hub) {
+        loop {
+            let ports: Vec<_> = hub.ports().collect();
+            let mut fds: Vec<_> =
+                ports.iter().map(|(_, fd, flags)| rustix::event::PollFd::from_borrowed_fd(*fd, *flags)).collect();
+            if rustix::event::poll(&mut fds, Some(&rustix::event::Timespec::default())).unwrap() == 0 {
+                return;
+            }
+            let ready: Vec<_> = ports.iter().zip(&fds).map(|((port, _, _), fd)| (*port, fd.revents())).collect();
+            for (port, events) in ready.into_iter().filter(|(_, events)| !events.is_empty()) {
+                hub.ready(port, events, now());
+            }
+        }
+    }
+
+    fn available(stream: &mut UnixStream) -> String {
+        stream.set_nonblocking(true).unwrap();
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn a_dead_visitor_disturbs_nobody_and_its_last_words_are_input() {
+        let (mut hub, mut stdin, mut stdout) = hub(AtEnd::Close, None);
+        let (mut dead, its) = UnixStream::pair().unwrap();
+        hub.add(1, view(its, None));
+        let (mut alive, its) = UnixStream::pair().unwrap();
+        hub.add(2, view(its, None));
+        dead.write_all(b"last words").unwrap();
+        drop(dead);
+        stdout.write_all(b"output").unwrap();
+        settle(&mut hub);
+        assert_eq!(available(&mut alive), "output");
+        assert_eq!(hub.viewers.len(), 1);
+        let mut input = String::new();
+        stdin.read_to_string(&mut input).unwrap();
+        assert_eq!(input, "last words", "and its end is the end of input");
+    }
+
+    #[test]
+    fn a_slow_visitor_makes_the_process_wait_and_loses_nothing() {
+        let (mut hub, _stdin, mut stdout) = hub(AtEnd::Keep, None);
+        let (mut slow, its) = UnixStream::pair().unwrap();
+        hub.add(1, view(its, None));
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
+        let wanted = sent.clone();
+        let process = std::thread::spawn(move || stdout.write_all(&sent).unwrap());
+        while hub.viewers[0].keeps_up() {
+            settle(&mut hub);
+        }
+        assert!(!process.is_finished());
+        assert!(hub.ports().all(|(port, _, _)| port != Port::Output(Stream::Stdout)), "nothing is read for it");
+        let mut got = String::new();
+        while got.len() < wanted.len() {
+            got += &available(&mut slow);
+            settle(&mut hub);
+        }
+        process.join().unwrap();
+        assert!(got.as_bytes() == wanted);
+    }
+
+    #[test]
+    fn a_late_visitor_gets_the_log_and_the_line_in_the_making() {
+        let root = Root::new();
+        let config = LogConfig { driver: LogDriver::JsonFile, max_size_bytes: 0, max_files: 1 };
+        let (mut hub, _stdin, mut stdout) = hub(AtEnd::Keep, Some(log::Writer::new(root.path(), &config)));
+        stdout.write_all(b"one\nhal").unwrap();
+        settle(&mut hub);
+        let (mut late, its) = UnixStream::pair().unwrap();
+        let reader = log::Reader::open(root.path(), log::Query::ALL).unwrap();
+        hub.add(1, view(its, Some(reader)));
+        stdout.write_all(b"f\ntwo\n").unwrap();
+        settle(&mut hub);
+        assert_eq!(available(&mut late), "one\nhalf\ntwo\n");
+        hub.close_viewers();
+        assert!(!hub.has_viewers());
+    }
+
+    #[test]
+    fn input_is_kept_for_the_next_visitor_or_ends_with_the_first() {
+        for at_end in [AtEnd::Keep, AtEnd::Close] {
+            let (mut hub, _stdin, _stdout) = hub(at_end, None);
+            let (one, its) = UnixStream::pair().unwrap();
+            hub.add(1, view(its, None));
+            one.shutdown(std::net::Shutdown::Write).unwrap();
+            settle(&mut hub);
+            assert_eq!(hub.input.is_some(), at_end == AtEnd::Keep);
+            assert!(hub.has_viewers(), "it still reads");
+        }
+    }
+}
