@@ -1,15 +1,19 @@
-//! `docker import`: a root file system becomes an image of one layer.
+//! `docker import` and `docker commit`: a root file system becomes an image of one layer, a container's writes become one more.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::AsFd;
 
 use spec::digest::{ChainId, ImageId};
+use spec::id::ContainerId;
 use spec::image::{ImageConfig, RootFs, media};
 use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::archive::{LoadError, Plan};
 use crate::ingest::{Layer, descriptor, ingest};
-use crate::store::Store;
+use crate::layer::{self, Whiteouts};
+use crate::store::{Ingest, Store, StoreError};
 
 impl Store {
     /// Makes an image of a tar, packed or not. `config` says everything but the layers, and the machine if it names none.
@@ -24,19 +28,59 @@ impl Store {
     ) -> Result<ImageId, LoadError> {
         let id = {
             let _held = self.share()?;
-            let (place, record) = ingest(self, tar, Layer { blob: None, diff_id: None, parent: None })?;
-            let rootfs = RootFs { diff_ids: vec![record.diff_id.clone()], ..RootFs::default() };
-            let chain = ChainId::extend(None, &record.diff_id);
-            self.settle(vec![(chain, place, record)])?;
-            let document = for_this_machine(ImageConfig { rootfs, ..config });
-            let config_bytes = serde_json::to_vec(&document)
-                .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
-            let config = descriptor(media::DOCKER_CONFIG, &config_bytes);
-            let names = reference.into_iter().cloned().collect();
-            self.publish(Plan { names, config, config_bytes, document, manifest: None, layers: Vec::new() })?.id
+            let below = ImageConfig { rootfs: RootFs::default(), ..config };
+            self.add_layer(tar, below, reference)?
         };
         self.collect_if_asked()?;
         Ok(id)
+    }
+
+    /// Makes an image of what a container wrote. `config` is the new image's, still with the layers of the image below. Whoever writes
+    /// meanwhile is not stopped: that is the caller's to do (`--pause`).
+    ///
+    /// # Errors
+    /// [`LoadError`]; then nothing stays.
+    pub fn commit(
+        &self,
+        container: &ContainerId,
+        config: ImageConfig,
+        reference: Option<&Reference>,
+    ) -> Result<ImageId, LoadError> {
+        let id = {
+            let _held = self.share()?;
+            if ChainId::of(&config.rootfs.diff_ids) != self.draft_record(container)?.layers {
+                let what = format!("the config's layers are not those below container {container}");
+                return Err(LoadError::Contradiction(what));
+            }
+            let upper = self.draft_dir(container).join("upper");
+            let dir = File::open(&upper).map_err(StoreError::io("opening", &upper))?;
+            let mut tar = Ingest::new(self)?.unnamed("tar")?;
+            layer::diff(dir.as_fd(), &mut tar, Whiteouts::Trusted).map_err(|e| LoadError::Layer(None, e))?;
+            tar.seek(SeekFrom::Start(0)).map_err(LoadError::Read)?;
+            self.add_layer(tar, config, reference)?
+        };
+        self.collect_if_asked()?;
+        Ok(id)
+    }
+
+    /// An image of `config` with one more layer. The store must be shared.
+    fn add_layer(
+        &self,
+        tar: impl Read + Send,
+        config: ImageConfig,
+        reference: Option<&Reference>,
+    ) -> Result<ImageId, LoadError> {
+        let mut document = for_this_machine(config);
+        let parent = ChainId::of(&document.rootfs.diff_ids).pop();
+        let (place, record) = ingest(self, tar, Layer { blob: None, diff_id: None, parent: parent.clone() })?;
+        document.rootfs.diff_ids.push(record.diff_id.clone());
+        let chain = ChainId::extend(parent.as_ref(), &record.diff_id);
+        self.settle(vec![(chain, place, record)])?;
+        let config_bytes = serde_json::to_vec(&document)
+            .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
+        let config = descriptor(media::DOCKER_CONFIG, &config_bytes);
+        let names = reference.into_iter().cloned().collect();
+        Ok(self.publish(Plan { names, config, config_bytes, document, manifest: None, layers: Vec::new() })?.id)
     }
 }
 

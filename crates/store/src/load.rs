@@ -1,5 +1,6 @@
 //! `docker load`: an archive becomes images.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -79,6 +80,7 @@ impl Store {
         let _held = self.share()?;
         let spool = Ingest::new(self)?;
         let archive = copy(&mut archive, &spool, "stream")?;
+        // The file goes where its last descriptor does: into the call.
         self.load_file(Load { archive, platform: &Platform::host() }, on)
     }
 
@@ -95,6 +97,8 @@ impl Store {
             let members = Members::index(archive)?;
             let plans = plans(&members, request.platform)?;
             let layers = self.unpack(&members, &plans, on)?;
+            // A spool has no name any more: closed, its bytes need not be written before the layers' are.
+            drop(members);
             self.settle(layers)?;
             plans.into_iter().map(|plan| self.publish(plan)).collect::<Result<Vec<_>, _>>()?
         };
@@ -122,8 +126,11 @@ impl Store {
                 parent = Some(chain);
             }
         }
+        let mut jobs: Vec<_> = jobs.into_values().collect();
+        // The longest first, so that the last to end is a short one.
+        jobs.sort_by_key(|job| Reverse(members.open(&job.source.member).map_or(0, |section| section.len())));
         let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
-        let queue = Mutex::new(jobs.into_values());
+        let queue = Mutex::new(jobs.into_iter());
         let stop = AtomicBool::new(false);
         let (sender, receiver) = channel();
         thread::scope(|scope| {
@@ -239,9 +246,7 @@ fn plain(mut archive: File, spool: &Ingest) -> Result<File, LoadError> {
 }
 
 fn copy(from: &mut dyn Read, spool: &Ingest, name: &str) -> Result<File, LoadError> {
-    let path = spool.path().join(name);
-    let open = File::options().read(true).write(true).create_new(true).open(&path);
-    let mut file = open.map_err(StoreError::io("making", &path))?;
+    let mut file = spool.unnamed(name)?;
     io::copy(from, &mut file).map_err(LoadError::Read)?;
     Ok(file)
 }

@@ -188,6 +188,15 @@ impl Ingest {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+
+    /// A file in it that has no name any more and goes when it is closed.
+    pub(crate) fn unnamed(&self, name: &str) -> Result<File, StoreError> {
+        let path = self.path.join(name);
+        let open = File::options().read(true).write(true).create_new(true).open(&path);
+        let file = open.map_err(StoreError::io("making", &path))?;
+        unlink(&path)?;
+        Ok(file)
+    }
 }
 
 impl Drop for Ingest {

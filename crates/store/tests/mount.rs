@@ -132,3 +132,24 @@ fn a_volatile_draft_is_mounted_again() {
         assert_eq!(read(&mount, "new").as_deref(), Some(text));
     }
 }
+
+#[test]
+fn what_a_container_wrote_becomes_an_image() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    let below = store.resolve("x:1").unwrap();
+    store.draft(&id(1), Some(&below)).unwrap();
+    let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
+    write(&mount, "new", "text");
+    rustix::fs::unlinkat(&mount, "a", AtFlags::empty()).unwrap();
+    store.commit(&id(1), below.config.clone(), Some(&"mine".parse().unwrap())).unwrap();
+    let image = store.resolve("mine").unwrap();
+    assert_eq!(image.chains[..2], below.chains[..]);
+    store.draft(&id(2), Some(&image)).unwrap();
+    let again = store.mount(&id(2), Mount { id_maps: None }).unwrap();
+    assert_eq!(read(&again, "new").as_deref(), Some("text"));
+    assert_eq!(read(&again, "a"), None);
+    assert_eq!(store.check(store::Depth::Layers).unwrap(), []);
+    let wrong = store.commit(&id(2), below.config, None).unwrap_err().to_string();
+    assert!(wrong.starts_with("the config's layers are not those below container"), "{wrong}");
+}
