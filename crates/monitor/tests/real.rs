@@ -404,9 +404,27 @@ fn idle_memory() {
     drop(client);
     std::thread::sleep(Duration::from_millis(1200));
     let pid = house.monitor_pid(&container.id);
-    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
-    let of = |field: &str| rollup.lines().find(|line| line.starts_with(field)).unwrap().to_owned();
-    println!("  idle monitor: {}; {}; {}", of("Pss:"), of("Private_Dirty:"), of("Rss:"));
+    // By mapping: what is private, and all that is there.
+    let smaps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let (mut name, mut resident) = (String::new(), 0_u64);
+    let (mut private, mut all) = (0, 0);
+    for line in smaps.lines() {
+        let mut words = line.split_whitespace();
+        let number = |words: &mut std::str::SplitWhitespace<'_>| words.next().unwrap().parse::<u64>().unwrap();
+        match words.next().unwrap() {
+            "Rss:" => resident = number(&mut words),
+            "Private_Dirty:" if resident > 0 => {
+                let dirty = number(&mut words);
+                println!("  {name}: {resident} kB, private {dirty} kB");
+                (private, all) = (private + dirty, all + resident);
+            }
+            first if !first.ends_with(':') => {
+                name = format!("{} {}", words.next().unwrap(), words.nth(3).unwrap_or_default());
+            }
+            _ => {}
+        }
+    }
+    println!("  idle monitor: {all} kB, private {private} kB");
     let client = Client::connect(&house.home, &container.id).unwrap().unwrap();
     assert_eq!(house.call(&client, &Ask::Remove), Tell::Done);
     house.wait_gone(&container.id);

@@ -100,7 +100,15 @@ impl House {
     pub(crate) fn start(&self, client: &Client) -> i32 {
         match self.call(client, &Ask::Start { console: None }) {
             Tell::Started { pid, .. } => pid,
-            other => panic!("{other:?}"),
+            other @ (Tell::Attached
+            | Tell::Detached
+            | Tell::ExecStarted { .. }
+            | Tell::ExecExited { .. }
+            | Tell::Exited(_)
+            | Tell::Done
+            | Tell::Failed(_)
+            | Tell::Refused(_)
+            | Tell::Misunderstood(_)) => panic!("{other:?}"),
         }
     }
 
@@ -160,7 +168,12 @@ pub(crate) fn exited(client: &Client) -> Exit {
         match client.tell_within(Duration::from_secs(20)).unwrap() {
             Tell::Exited(exit) => return exit,
             Tell::Started { .. } | Tell::Done | Tell::Attached => {}
-            other => panic!("{other:?}"),
+            other @ (Tell::Detached
+            | Tell::ExecStarted { .. }
+            | Tell::ExecExited { .. }
+            | Tell::Failed(_)
+            | Tell::Refused(_)
+            | Tell::Misunderstood(_)) => panic!("{other:?}"),
         }
     }
 }
