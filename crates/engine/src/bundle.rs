@@ -17,20 +17,9 @@ use spec::seccomp::Profile;
 
 use crate::error::Error;
 
-/// Whether the machine's control groups are one tree or many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CgroupVersion {
-    /// One hierarchy for each controller, with or without the unified one beside them.
-    V1,
-    /// The unified hierarchy alone.
-    V2,
-}
-
 /// What was asked of the machine before the bundle was made.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// How control groups are laid out.
-    pub cgroups: CgroupVersion,
     /// The AppArmor profile for containers that ask for none; none where the kernel has no AppArmor.
     pub apparmor: Option<String>,
     /// The capabilities there are to give: the engine's own.
@@ -197,12 +186,11 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces, Error> {
     if user == Namespace::Private && host.privileged {
         return Err(Error::Invalid("privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode".into()));
     }
-    let cgroup = match (&host.cgroupns, facts.cgroups, host.privileged) {
-        (NamespaceMode::Default, CgroupVersion::V2, false) => Namespace::Private,
-        (NamespaceMode::Default, CgroupVersion::V1, _) | (NamespaceMode::Default, CgroupVersion::V2, true) => {
-            Namespace::Host
-        }
-        (asked, CgroupVersion::V1 | CgroupVersion::V2, _) => namespace(asked),
+    // Docker keeps the host's on v1 and shows the container's own groups by binding them; a namespace of its own shows the same, and
+    // is all that a user namespace may mount.
+    let cgroup = match &host.cgroupns {
+        NamespaceMode::Default if host.privileged => Namespace::Host,
+        asked => namespace(asked),
     };
     Ok(Namespaces {
         pid: namespace(&host.pid),

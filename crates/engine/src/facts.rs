@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{major, minor, statfs};
+use rustix::fs::{major, minor};
 use spec::bundle::{Device, DeviceKind, IdMap, IdMaps};
 use spec::capability::CapabilitySet;
 use spec::container::{Config, DeviceMapping};
@@ -12,20 +12,8 @@ use spec::resources::{Access, DEFAULT_DEVICES, DeviceRule, HostCpus, Resources, 
 
 use runtime::apparmor::DefaultConfinement;
 
-use crate::bundle::{CgroupVersion, Facts};
+use crate::bundle::Facts;
 use crate::error::Error;
-
-/// linux/magic.h
-const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
-
-/// How the machine's control groups are laid out.
-#[must_use]
-pub(crate) fn cgroup_version() -> CgroupVersion {
-    match statfs("/sys/fs/cgroup") {
-        Ok(stat) if i64::from(stat.f_type) == CGROUP2_SUPER_MAGIC => CgroupVersion::V2,
-        Ok(_) | Err(_) => CgroupVersion::V1,
-    }
-}
 
 pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Facts, Error> {
     let host = &config.host;
@@ -42,7 +30,6 @@ pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Fa
             .push(rule.parse().map_err(|_| Error::Invalid(format!("invalid device cgroup rule format: '{rule}'")))?);
     }
     Ok(Facts {
-        cgroups: cgroup_version(),
         apparmor: apparmor()?,
         capabilities: own_capabilities(),
         id_maps: id_maps(

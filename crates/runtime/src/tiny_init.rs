@@ -16,6 +16,8 @@ pub(crate) fn stay_above() -> io::Result<()> {
     match sys::clone::fork()? {
         None => own_group(),
         Some(pid) => {
+            // The words of our command line are paths of the host, and everybody in the container may read them.
+            let _ = sys::title::set("kist-init");
             // The launcher takes the end of the handshake for a success: the command's copy must be the last.
             let _ = sys::fds::close_others(&[0, 1, 2]);
             sys::exec::exit(supervise(pid))

@@ -16,4 +16,5 @@ pub mod pidfd;
 pub mod seccomp;
 pub mod signalfd;
 pub mod signals;
+pub mod title;
 pub mod userns;

@@ -119,7 +119,11 @@ fn make(
 ) -> Result<(), Error> {
     let making = host.home.begin(&config.id).map_err(Error::io("making the container's directory"))?;
     claim_name(host, &config.id, name)?;
-    host.store.draft(&config.id, Some(image))?;
+    if config.host.auto_remove {
+        host.store.draft_volatile(&config.id, Some(image))?;
+    } else {
+        host.store.draft(&config.id, Some(image))?;
+    }
     write(making.dir(), config, durability)?;
     write(making.dir(), settings, durability)?;
     making.commit(durability).map_err(Error::io("making the container's directory"))

@@ -4,11 +4,21 @@ use std::fs;
 
 use monitor::status::Phase;
 
-use crate::bundle::CgroupVersion;
 use crate::container::list;
 use crate::error::Error;
 use crate::host::Host;
-use crate::{bundle, facts};
+
+/// linux/magic.h
+const CGROUP2_SUPER_MAGIC: i64 = 0x6367_7270;
+
+/// Whether the machine's control groups are one tree or many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CgroupVersion {
+    /// One hierarchy for each controller, with or without the unified one beside them.
+    V1,
+    /// The unified hierarchy alone.
+    V2,
+}
 
 /// The machine and what is on it.
 #[derive(Clone, Debug)]
@@ -22,7 +32,7 @@ pub struct Facts {
     /// Images.
     pub images: usize,
     /// How control groups are laid out.
-    pub cgroups: bundle::CgroupVersion,
+    pub cgroups: CgroupVersion,
     /// The kernel's version.
     pub kernel: String,
     /// `x86_64`.
@@ -61,7 +71,7 @@ pub fn gather(host: &Host) -> Result<Facts, Error> {
         paused,
         stopped,
         images: host.store.images()?.len(),
-        cgroups: facts::cgroup_version(),
+        cgroups: cgroups(),
         kernel: text(uname.release()),
         machine: text(uname.machine()),
         name: text(uname.nodename()),
@@ -76,7 +86,10 @@ pub fn gather(host: &Host) -> Result<Facts, Error> {
 /// How the machine's control groups are laid out.
 #[must_use]
 pub fn cgroups() -> CgroupVersion {
-    facts::cgroup_version()
+    match rustix::fs::statfs("/sys/fs/cgroup") {
+        Ok(stat) if i64::from(stat.f_type) == CGROUP2_SUPER_MAGIC => CgroupVersion::V2,
+        Ok(_) | Err(_) => CgroupVersion::V1,
+    }
 }
 
 fn operating_system(release: &str) -> String {

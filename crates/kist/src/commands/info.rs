@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::bundle::CgroupVersion;
+use engine::system::facts::CgroupVersion;
 use engine::system::facts::{self, Facts};
 use serde::Serialize;
 
@@ -118,8 +118,9 @@ fn info(facts: Facts, root: String) -> Info {
         docker_root_dir: root,
         name: facts.name,
         server_version: version::NUMBER.to_owned(),
-        runtimes: BTreeMap::from([("kist".to_owned(), Runtime { path: "kist".to_owned() })]),
-        default_runtime: "kist".to_owned(),
+        // Docker's name for what starts a process; here it is kist itself.
+        runtimes: BTreeMap::from([("runc".to_owned(), Runtime { path: "kist".to_owned() })]),
+        default_runtime: "runc".to_owned(),
         swarm: Swarm { local_node_state: "inactive".to_owned() },
         // Containers never notice that a command or an upgrade of kist comes and goes.
         live_restore_enabled: true,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use engine::Host;
-use engine::bundle::{self, CgroupVersion, Facts};
+use engine::bundle::{self, Facts};
 use engine::container::create;
 use expect_test::{Expect, expect};
 use serde_json::Value;
@@ -42,7 +42,6 @@ fn image() -> Image {
 fn facts() -> Facts {
     let map = vec![IdMap { container: 0, host: 100_000, size: 65_536 }];
     Facts {
-        cgroups: CgroupVersion::V2,
         apparmor: Some("kist-default".into()),
         capabilities: CapabilitySet::ALL,
         id_maps: IdMaps { uids: map.clone(), gids: map },

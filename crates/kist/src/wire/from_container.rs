@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use engine::bundle::{CgroupVersion, MASKED, READONLY};
+use engine::bundle::{MASKED, READONLY};
+use engine::system::facts::CgroupVersion;
 use engine::container::View;
 use jiff::Timestamp;
 use monitor::health::Verdict;
@@ -81,7 +82,7 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
         size_root_fs,
         mounts: config.host.mounts.iter().filter_map(mount_point).collect(),
         config: self::config(config),
-        network_settings: network_settings(&config.host, &view.state.status),
+        network_settings: network_settings(view),
         image_manifest_descriptor: None,
     }
 }
@@ -129,7 +130,8 @@ fn state(view: &View) -> State {
     }
 }
 
-fn verdict(verdict: Verdict) -> phase::Health {
+/// What the health check says.
+pub(crate) fn verdict(verdict: Verdict) -> phase::Health {
     match verdict {
         Verdict::Starting => phase::Health::Starting,
         Verdict::Healthy => phase::Health::Healthy,
@@ -214,10 +216,7 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
     let paths = |list: &[&str]| List((!open).then(|| list.iter().map(|path| (*path).to_owned()).collect()));
     let binds: Vec<String> = host.mounts.iter().filter_map(bind).collect();
     let mounts: Vec<wire::Mount> = host.mounts.iter().filter_map(mount).collect();
-    let own_cgroups = match (cgroups, host.privileged) {
-        (CgroupVersion::V2, false) => "private",
-        (CgroupVersion::V1, _) | (CgroupVersion::V2, true) => "host",
-    };
+    let own_cgroups = if host.privileged { "host" } else { "private" };
     wire::HostConfig {
         binds: List((!binds.is_empty()).then_some(binds)),
         container_id_file: host.cidfile.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
@@ -485,16 +484,7 @@ fn mount_point(mount: &UserMount) -> Option<MountPoint> {
     }
 }
 
-/// The network a container is on in truth: until there is a bridge, one that asked for it has a loopback device and nothing else.
-fn network_name(host: &HostConfig) -> Option<&'static str> {
-    match host.network {
-        NamespaceMode::Host => Some("host"),
-        NamespaceMode::Private | NamespaceMode::Default => Some("none"),
-        NamespaceMode::Container(_) => None,
-    }
-}
-
-fn network_settings(host: &HostConfig, status: &Status) -> NetworkSettings {
+fn network_settings(view: &View) -> NetworkSettings {
     let endpoint = Endpoint {
         ipam_config: None,
         links: List(None),
@@ -515,7 +505,7 @@ fn network_settings(host: &HostConfig, status: &Status) -> NetworkSettings {
     NetworkSettings {
         bridge: String::new(),
         sandbox_id: String::new(),
-        sandbox_key: status.life().map(|life| format!("/proc/{}/ns/net", life.pid)).unwrap_or_default(),
+        sandbox_key: view.state.status.life().map(|life| format!("/proc/{}/ns/net", life.pid)).unwrap_or_default(),
         ports: Map(Some(BTreeMap::new())),
         hairpin_mode: false,
         link_local_ipv6_address: String::new(),
@@ -530,7 +520,7 @@ fn network_settings(host: &HostConfig, status: &Status) -> NetworkSettings {
         ip_prefix_len: 0,
         ipv6_gateway: String::new(),
         mac_address: String::new(),
-        networks: network_name(host).map(|name| (name.to_owned(), endpoint)).into_iter().collect(),
+        networks: view.networks().into_iter().map(|name| (name.to_owned(), endpoint.clone())).collect(),
     }
 }
 
@@ -558,7 +548,7 @@ pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader
         size_root_fs,
         labels: config.labels.clone(),
         mounts: mounts.collect(),
-        networks: network_name(&config.host).map(str::to_owned).into_iter().collect(),
+        networks: view.networks().into_iter().map(str::to_owned).collect(),
         platform: Some(config.platform.to_string()),
     }
 }
