@@ -1,13 +1,14 @@
 //! A visitor's side: finding a monitor or making one, and talking to it.
 
+use std::ffi::{CStr, CString};
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{ffi::CString, thread};
 
 use disk::{DiskError, Durability, Home, Lock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,6 +21,10 @@ use crate::wire::{self, Received};
 
 /// What a monitor's command line begins with; `main` goes by it.
 pub const ROLE: &str = "kist-monitor";
+
+/// All there is of an environment: glibc's allocator keeps no freed pieces for later. They would hold on to a third of a sleeping
+/// monitor's heap (72 KB with, 40 KB without).
+const ENVIRONMENT: &[&CStr] = &[c"GLIBC_TUNABLES=glibc.malloc.tcache_count=0:glibc.malloc.mxfast=0"];
 
 /// Why a monitor cannot be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +115,7 @@ impl Berth {
             let null = null.as_fd();
             let exe = sys::exe::read_only()?;
             let fds = [(null, 0), (null, 1), (null, 2), (its.as_fd(), 3), (self.lock.as_fd(), 4)];
-            sys::exec::spawn(exe.as_fd(), &argv, &[], &fds)?;
+            sys::exec::spawn(exe.as_fd(), &argv, ENVIRONMENT, &fds)?;
             Ok(ours)
         };
         start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))
