@@ -183,6 +183,9 @@ impl Verb {
             .disable_help_flag(true)
             .args_override_self(true)
             .arg(Arg::new("help").long("help").action(ArgAction::Help).hide(true));
+        if self.all_flags().all(|flag| flag.short != Some('h')) {
+            command = command.arg(Arg::new("short help").short('h').action(ArgAction::Help).hide(true));
+        }
         for flag in self.all_flags() {
             let mut arg = Arg::new(flag.long).long(flag.long).help(flag.help).value_parser(ValueParser::string());
             if let Some(letter) = flag.short {

@@ -276,6 +276,14 @@ pub fn of(home: &Home, id: &ContainerId) -> Result<State, DiskError> {
     {
         return Ok(state);
     }
+    at_rest(home, id)
+}
+
+/// The same of a container without a run directory, which a list of all knows beforehand: how its last run ended.
+///
+/// # Errors
+/// Of the files.
+pub fn at_rest(home: &Home, id: &ContainerId) -> Result<State, DiskError> {
     let dir = home.container(id);
     let status = match (read::<Exit>(&dir)?, read::<StartMark>(&dir)?) {
         (None, None) => Status::Created,

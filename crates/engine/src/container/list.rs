@@ -1,13 +1,13 @@
 //! What there is: containers with their names and states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use disk::links;
+use disk::{links, read};
 use monitor::status::{self, Phase, State};
-use spec::container::NamespaceMode;
+use spec::container::{Config, NamespaceMode};
 use spec::id::ContainerId;
 
-use super::find::{self, Record};
+use super::find;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -15,7 +15,7 @@ use crate::host::Host;
 #[derive(Clone, Debug)]
 pub struct View {
     /// What was asked for.
-    pub record: Record,
+    pub config: Config,
     /// Its name.
     pub name: String,
     /// What it is doing.
@@ -26,7 +26,7 @@ impl View {
     /// The networks it is on in truth: until there is a bridge, one that asked for it has a loopback device and nothing else.
     #[must_use]
     pub fn networks(&self) -> Vec<&'static str> {
-        match self.record.config.host.network {
+        match self.config.host.network {
             NamespaceMode::Host => vec!["host"],
             NamespaceMode::Private | NamespaceMode::Default => vec!["none"],
             NamespaceMode::Container(_) => Vec::new(),
@@ -39,15 +39,26 @@ impl View {
 /// # Errors
 /// Of the files.
 pub fn list(host: &Host) -> Result<Vec<View>, Error> {
-    views(host, |_| true)
+    let before = afloat(host)?;
+    let state = |id: &ContainerId| {
+        Ok(if before.contains(id) { status::of(&host.home, id) } else { status::at_rest(&host.home, id) }?)
+    };
+    let mut views = views(host, find::all(host)?, state)?;
+    // What was started since looks as if its end had not been seen.
+    for id in afloat(host)?.difference(&before) {
+        if let Some(view) = views.iter_mut().find(|view| view.config.id == *id) {
+            view.state = status::of(&host.home, id)?;
+        }
+    }
+    Ok(views)
 }
 
-/// Those that run, are paused, or wait to be restarted: they alone have a run directory, so the others' records are not read.
+/// Those that run, are paused, or wait to be restarted: they alone have a run directory, so nothing is read of the others.
 ///
 /// # Errors
 /// Of the files.
 pub fn running(host: &Host) -> Result<Vec<View>, Error> {
-    let mut views = views(host, |id| host.home.sandbox(id).is_dir())?;
+    let mut views = views(host, afloat(host)?, |id| Ok(status::of(&host.home, id)?))?;
     views.retain(|view| match view.state.status.phase() {
         Phase::Running | Phase::Paused | Phase::Restarting => true,
         Phase::Created | Phase::Exited | Phase::Removing => false,
@@ -55,19 +66,29 @@ pub fn running(host: &Host) -> Result<Vec<View>, Error> {
     Ok(views)
 }
 
-fn views(host: &Host, wanted: impl Fn(&ContainerId) -> bool) -> Result<Vec<View>, Error> {
+/// Those with a run directory.
+fn afloat(host: &Host) -> Result<BTreeSet<ContainerId>, Error> {
+    let dir = host.home.run();
+    let entries = std::fs::read_dir(dir).map_err(Error::io(format!("reading {}", dir.display())))?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn views(
+    host: &Host,
+    ids: impl IntoIterator<Item = ContainerId>,
+    state: impl Fn(&ContainerId) -> Result<State, Error>,
+) -> Result<Vec<View>, Error> {
     let names = links::all(&host.home.names()).map_err(Error::io("reading the containers' names"))?;
-    let names: BTreeMap<String, String> = names.into_iter().map(|(name, holder)| (holder, name)).collect();
+    let mut names: BTreeMap<String, String> = names.into_iter().map(|(name, holder)| (holder, name)).collect();
     let mut views = Vec::new();
-    for id in find::all(host)?.into_iter().filter(wanted) {
-        let name = names.get(id.as_str()).cloned().unwrap_or_default();
-        match view_named(host, &id, name) {
-            Ok(view) => views.push(view),
-            Err(Error::NotFound(_)) => {}
-            Err(other) => return Err(other),
+    for id in ids {
+        // Read first: it is what goes first when a container is removed meanwhile.
+        if let Some(config) = read::<Config>(&host.home.container(&id))? {
+            let name = names.remove(id.as_str()).unwrap_or_default();
+            views.push(View { config, name, state: state(&id)? });
         }
     }
-    views.sort_by_key(|view| std::cmp::Reverse(view.record.config.created));
+    views.sort_by_key(|view| std::cmp::Reverse(view.config.created));
     Ok(views)
 }
 
@@ -76,9 +97,6 @@ fn views(host: &Host, wanted: impl Fn(&ContainerId) -> bool) -> Result<Vec<View>
 /// # Errors
 /// It is gone; of the files.
 pub fn view(host: &Host, id: &ContainerId) -> Result<View, Error> {
-    view_named(host, id, find::name(host, id)?)
-}
-
-fn view_named(host: &Host, id: &ContainerId, name: String) -> Result<View, Error> {
-    Ok(View { record: find::record(host, id)?, name, state: status::of(&host.home, id)? })
+    let config = read::<Config>(&host.home.container(id))?.ok_or_else(|| Error::no_container(id.as_str()))?;
+    Ok(View { config, name: find::name(host, id)?, state: status::of(&host.home, id)? })
 }

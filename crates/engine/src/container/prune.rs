@@ -27,7 +27,7 @@ pub struct Pruned {
 pub fn prune(host: &Host, wanted: &dyn Fn(Time, &BTreeMap<String, String>) -> bool) -> Result<Pruned, Error> {
     let mut pruned = Pruned::default();
     for view in list::list(host)? {
-        let config = &view.record.config;
+        let config = &view.config;
         let runs = match view.state.status.phase() {
             Phase::Running | Phase::Paused | Phase::Restarting => true,
             Phase::Created | Phase::Exited | Phase::Removing => false,

@@ -28,7 +28,7 @@ pub(crate) static ATTACH: Verb = Verb {
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let host = cli.host()?;
     let id = find(&host, &args.words()[0])?;
-    let config = list::view(&host, &id)?.record.config;
+    let config = list::view(&host, &id)?.config;
     let input = config.open_stdin && !args.on("no-stdin");
     if config.tty && input && !terminal::stdin_is_terminal() {
         return Err(Report::plain("the input device is not a TTY"));

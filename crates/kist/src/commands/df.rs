@@ -34,8 +34,13 @@ pub(crate) static SYSTEM_DF: Verb = Verb {
 
 const TABLE: &str = "table {{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}";
 
-const COLUMNS: &[Column] =
-    &[("Active", "ACTIVE"), ("Reclaimable", "RECLAIMABLE"), ("Size", "SIZE"), ("TotalCount", "TOTAL"), ("Type", "TYPE")];
+const COLUMNS: &[Column] = &[
+    ("Active", "ACTIVE"),
+    ("Reclaimable", "RECLAIMABLE"),
+    ("Size", "SIZE"),
+    ("TotalCount", "TOTAL"),
+    ("Type", "TYPE"),
+];
 
 const IMAGES: &str = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t\
     {{.UniqueSize}}\t{{.Containers}}";
@@ -86,7 +91,9 @@ impl Row for Kind {
         Some(Value::from(match name {
             "Active" => self.active.to_string(),
             "Reclaimable" if self.size == 0 => size(self.reclaimable),
-            "Reclaimable" => format!("{} ({}%)", size(self.reclaimable), self.reclaimable.saturating_mul(100) / self.size),
+            "Reclaimable" => {
+                format!("{} ({}%)", size(self.reclaimable), self.reclaimable.saturating_mul(100) / self.size)
+            }
             "Size" => size(self.size),
             "TotalCount" => self.total.to_string(),
             "Type" => self.name.to_owned(),
@@ -107,7 +114,7 @@ fn kinds(disk: &Disk) -> [Kind; 4] {
         .containers
         .iter()
         .filter(|view| matches!(view.state.status.phase(), Phase::Running | Phase::Paused | Phase::Restarting))
-        .map(|view| &view.record.config.id)
+        .map(|view| &view.config.id)
         .collect();
     let stopped = usage.drafts.iter().filter(|(id, _)| !running.contains(id));
     let none = |name| Kind { name, total: 0, active: 0, size: 0, reclaimable: 0 };
@@ -139,15 +146,13 @@ fn verbose(host: &Host, disk: &Disk) -> Result<String, Report> {
         let Some(usage) = disk.usage.images.iter().find(|usage| usage.id == image.id) else { continue };
         let users = disk.users.get(&image.id).map_or(0, |users| u64::try_from(users.len()).unwrap_or(u64::MAX));
         let names: Vec<_> = names.iter().collect();
-        images.extend(from_image::rows(&image, &names, users, Shown::Tags, &reader).into_iter().map(|row| image_row::ImageRow {
-            size: usage.disk_bytes,
-            shared_size: Some(usage.shared_disk_bytes),
-            ..row
+        images.extend(from_image::rows(&image, &names, users, Shown::Tags, &reader).into_iter().map(|row| {
+            image_row::ImageRow { size: usage.disk_bytes, shared_size: Some(usage.shared_disk_bytes), ..row }
         }));
     }
     let mut containers = Vec::new();
     for view in &disk.containers {
-        let id = &view.record.config.id;
+        let id = &view.config.id;
         let own = disk.usage.drafts.iter().find(|(draft, _)| draft == id).map_or(0, |(_, extent)| extent.disk_bytes);
         containers.push(from_container::row(view, Some((own, 0)), &reader));
     }

@@ -90,7 +90,9 @@ impl Sift {
         let mut before = filters.values("before").map(created).collect::<Result<Vec<_>, _>>()?;
         let now = Timestamp::now();
         for text in filters.values("until") {
-            before.push(moment(text, now).map_err(|why| Report::plain(format!("Error response from daemon: invalid filter 'until={text}': {why}")))?);
+            before.push(moment(text, now).map_err(|why| {
+                Report::plain(format!("Error response from daemon: invalid filter 'until={text}': {why}"))
+            })?);
         }
         let since = filters.values("since").map(created).collect::<Result<Vec<_>, _>>()?;
         Ok(Sift { dangling, before: before.into_iter().min(), since: since.into_iter().max(), filters })

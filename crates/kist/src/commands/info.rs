@@ -134,7 +134,9 @@ fn text(info: &Info) -> String {
         let mut parts = option.split(',');
         let name = parts.next().unwrap_or_default().trim_start_matches("name=");
         security.push_str(&format!("  {name}\n"));
-        parts.filter_map(|part| part.strip_prefix("profile=")).for_each(|profile| security.push_str(&format!("   Profile: {profile}\n")));
+        parts
+            .filter_map(|part| part.strip_prefix("profile="))
+            .for_each(|profile| security.push_str(&format!("   Profile: {profile}\n")));
     }
     #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
     let memory = bytes_size(info.mem_total as f64);
@@ -178,6 +180,44 @@ mod tests {
             apparmor: true,
             rootless: false,
         };
-        expect![[""]].assert_eq(&text(&info(facts, "/var/lib/kist".into())).replace(version::NUMBER, "VERSION"));
+        expect![[r#"
+            Client:
+             Version:    VERSION
+             Context:    default
+             Debug Mode: false
+
+            Server:
+             Containers: 3
+              Running: 1
+              Paused: 0
+              Stopped: 2
+             Images: 3
+             Server Version: VERSION
+             Storage Driver: overlay2
+             Logging Driver: json-file
+             Cgroup Version: 2
+             Plugins:
+              Network: host null
+              Log: json-file none
+             Swarm: inactive
+             Runtimes: runc
+             Default Runtime: runc
+             Security Options:
+              apparmor
+              seccomp
+               Profile: builtin
+              cgroupns
+             Kernel Version: 6.18.0
+             Operating System: Debian GNU/Linux 12 (bookworm)
+             OSType: linux
+             Architecture: x86_64
+             CPUs: 2
+             Total Memory: 8GiB
+             Name: box
+             Docker Root Dir: /var/lib/kist
+             Debug Mode: false
+             Live Restore Enabled: true
+        "#]]
+        .assert_eq(&text(&info(facts, "/var/lib/kist".into())).replace(version::NUMBER, "VERSION"));
     }
 }

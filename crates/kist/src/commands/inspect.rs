@@ -142,7 +142,11 @@ fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Objec
     let why = |error: Error| Missing::Why(error.into());
     if matches!(kind, Kind::Any | Kind::Container) {
         match find(host, name).and_then(|id| list::view(host, &id)) {
-            Ok(view) => return container(host, &view, with_sizes).map(|found| Object::Container(Box::new(found))).map_err(Missing::Why),
+            Ok(view) => {
+                return container(host, &view, with_sizes)
+                    .map(|found| Object::Container(Box::new(found)))
+                    .map_err(Missing::Why);
+            }
             Err(Error::NotFound(_)) if kind == Kind::Any => {}
             Err(error @ Error::NotFound(_)) => return Err(Missing::Why(Report::plain(without_remedies(&error)))),
             Err(error) => return Err(why(error)),
@@ -169,7 +173,7 @@ fn without_remedies(error: &Error) -> String {
 }
 
 fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<ContainerInspect, Report> {
-    let id = &view.record.config.id;
+    let id = &view.config.id;
     let places = host.store.draft_places(id).map_err(Error::from)?;
     let mut data = vec![
         ("LowerDir", lowers(&places.lowers)),
@@ -179,6 +183,7 @@ fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<Contain
     // The mount has no place in the host's tree; this is where it can be walked while the container runs.
     data.extend(view.state.status.life().map(|life| ("MergedDir", format!("/proc/{}/root", life.pid))));
     let around = Surroundings {
+        settings: find::record(host, id)?.settings,
         cgroups: cgroups(),
         dir: host.home.container(id),
         run_dir: host.home.sandbox(id),

@@ -61,7 +61,9 @@ pub(super) fn listing(args: &Args, defaults: &Defaults) -> Result<Listing, Repor
 
 /// The whole list as printed.
 pub(super) fn render(listing: &Listing, columns: &'static [Column], rows: &[&dyn Row]) -> Result<String, Report> {
-    listing.render(columns, rows).map_err(|error| Report::plain(format!("failed to execute template: {}", error.text())))
+    listing
+        .render(columns, rows)
+        .map_err(|error| Report::plain(format!("failed to execute template: {}", error.text())))
 }
 
 /// A template that does not parse.

@@ -23,7 +23,11 @@ pub(crate) static LOAD: Verb = Verb {
     words: Words::None,
     flags: &[&[
         short('i', "input", Takes::One("string"), "Read from tar archive file, instead of STDIN"),
-        flag("platform", Takes::One("string"), "Load only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"),
+        flag(
+            "platform",
+            Takes::One("string"),
+            "Load only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
+        ),
         short('q', "quiet", Takes::Switch, "Suppress the load output"),
     ]],
     run,
@@ -56,7 +60,10 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
 fn lines(image: &Loaded) -> String {
     let mut text = String::new();
     for (name, id) in &image.renamed {
-        text.push_str(&format!("The image {} already exists, renaming the old one with ID {id} to empty string\n", name.familiar()));
+        text.push_str(&format!(
+            "The image {} already exists, renaming the old one with ID {id} to empty string\n",
+            name.familiar()
+        ));
     }
     if image.names.is_empty() {
         text.push_str(&format!("Loaded image ID: {}\n", image.id));

@@ -24,10 +24,18 @@ pub(crate) static LOGS: Verb = Verb {
     flags: &[&[
         flag("details", Takes::Switch, "Show extra details provided to logs"),
         short('f', "follow", Takes::Switch, "Follow log output"),
-        flag("since", Takes::One("string"), "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+        flag(
+            "since",
+            Takes::One("string"),
+            "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
+        ),
         short('n', "tail", Takes::One("string"), "Number of lines to show from the end of the logs (default \"all\")"),
         short('t', "timestamps", Takes::Switch, "Show timestamps"),
-        flag("until", Takes::One("string"), "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)"),
+        flag(
+            "until",
+            Takes::One("string"),
+            "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
+        ),
     ]],
     run,
 };
@@ -111,6 +119,10 @@ mod tests {
         check("2013-01-02T13:23:37Z", "2013-01-02T13:23:37Z");
         check("2013-01-02T13:23:37.000000001+01:00", "2013-01-02T12:23:37.000000001Z");
         assert!(moment("yesterday", now).is_err());
-        assert!(moment("2013-01-02", now).is_ok() && moment("2013-01-02T13:23", now).is_ok() && moment("2013-01-02T13", now).is_ok());
+        assert!(
+            moment("2013-01-02", now).is_ok()
+                && moment("2013-01-02T13:23", now).is_ok()
+                && moment("2013-01-02T13", now).is_ok()
+        );
     }
 }

@@ -140,7 +140,8 @@ pub(crate) fn find(words: &[String]) -> Found<'_> {
         [] | ["-h" | "--help", ..] | ["help"] => Found::Help(help()),
         ["help", ..] => match find(&words[1..]) {
             Found::Verb(verb, _) => Found::Help(verb.help(80)),
-            other => other,
+            Found::Unknown(_) => Found::Unknown(Report::usage(format!("unknown help topic: {}", words[1..].join(" ")))),
+            Found::Help(text) => Found::Help(text),
         },
         [group] | [group, "-h" | "--help"] if is_group(group) => Found::Help(group_help(group)),
         [first, second, ..] if is_group(first) => match by_name(&format!("{first} {second}")) {
@@ -172,20 +173,19 @@ fn not_yet<'a>(name: &str) -> Found<'a> {
 
 fn unknown<'a>(name: &str, group: &str) -> Found<'a> {
     let see = if group.is_empty() { String::new() } else { format!(" {group}") };
+    let usage = if group.is_empty() { String::new() } else { format!("Usage:  kist {group}\n\n") };
     Found::Unknown(Report::usage(format!(
-        "kist: unknown command: kist {name}\n\nRun 'kist{see} --help' for more information"
+        "kist: unknown command: kist {name}\n\n{usage}Run 'kist{see} --help' for more information"
     )))
 }
 
+/// As wide as Docker's at least.
 fn section(text: &mut String, title: &str, lines: &[(&str, &str)]) {
-    if lines.is_empty() {
-        return;
-    }
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or_default().max(11);
     // Writing to a String cannot fail.
     let _ = writeln!(text, "\n{title}:");
     for (name, about) in lines {
-        let _ = writeln!(text, "  {name:width$}   {about}");
+        let _ = writeln!(text, "  {name:width$} {about}");
     }
 }
 
@@ -224,4 +224,243 @@ fn group_help(group: &str) -> String {
     section(&mut text, "Commands", &lines);
     let _ = write!(text, "\nRun 'kist {group} COMMAND --help' for more information on a command.\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(line: &str, expected: Expect) {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let text = match find(&words) {
+            Found::Help(text) => text,
+            Found::Unknown(report) => report.text,
+            Found::Verb(verb, rest) => match verb.parse(rest) {
+                Ok(Some(args)) => format!("{}: {}", verb.name, args.words().join(" ")),
+                Ok(None) => verb.help(80),
+                Err(report) => report.text,
+            },
+        };
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn a_verb_has_one_word_or_two() {
+        for (line, leads_to) in [
+            ("container ls", "ps: "),
+            ("container list -a", "ps: "),
+            ("container ps", "ps: "),
+            ("image ls x", "images: x"),
+            ("image list", "images: "),
+            ("image rm a b", "rmi: a b"),
+            ("image remove a", "rmi: a"),
+            ("image tag a b", "tag: a b"),
+            ("image history a", "history: a"),
+            ("image inspect a", "image inspect: a"),
+            ("container inspect a", "container inspect: a"),
+            ("container logs -f a", "logs: a"),
+            ("container prune -f", "container prune: "),
+            ("system df -v", "system df: "),
+            ("system info", "info: "),
+        ] {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            let Found::Verb(verb, rest) = find(&words) else { panic!("{line}") };
+            assert_eq!(format!("{}: {}", verb.name, verb.parse(rest).unwrap().unwrap().words().join(" ")), leads_to);
+        }
+    }
+
+    #[test]
+    fn all_verbs_make_sense() {
+        let mut names = std::collections::BTreeSet::new();
+        for verb in VERBS {
+            verb.command().debug_assert();
+            assert!(!verb.help(80).is_empty());
+            for name in std::iter::once(&verb.name).chain(verb.aliases) {
+                assert!(names.insert(*name), "{name} twice");
+                assert!(!NOT_YET.contains(name), "{name} is there");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_said_so() {
+        check(
+            "nosuch",
+            expect![[r#"
+            kist: unknown command: kist nosuch
+
+            Run 'kist --help' for more information"#]],
+        );
+        check(
+            "container nosuch",
+            expect![[r#"
+            kist: unknown command: kist container nosuch
+
+            Usage:  kist container
+
+            Run 'kist container --help' for more information"#]],
+        );
+        check("help nosuch", expect!["unknown help topic: nosuch"]);
+        check(
+            "pull x",
+            expect![[r#"
+            kist: 'kist pull' is not there yet
+
+            Run 'kist --help' for what there is"#]],
+        );
+        check(
+            "image push x",
+            expect![[r#"
+            kist: 'kist image push' is not there yet
+
+            Run 'kist --help' for what there is"#]],
+        );
+        check(
+            "ps x",
+            expect![[r#"
+            kist: 'kist ps' accepts no arguments
+
+            Usage:  kist ps [OPTIONS]
+
+            Run 'kist ps --help' for more information"#]],
+        );
+        check(
+            "rmi",
+            expect![[r#"
+            kist: 'kist rmi' requires at least 1 argument
+
+            Usage:  kist rmi [OPTIONS] IMAGE [IMAGE...]
+
+            See 'kist rmi --help' for more information"#]],
+        );
+        check(
+            "logs --nope x",
+            expect![[r#"
+            unknown flag: --nope
+
+            Usage:  kist logs [OPTIONS] CONTAINER
+
+            Run 'kist logs --help' for more information"#]],
+        );
+        check(
+            "images -Z",
+            expect![[r#"
+            unknown shorthand flag: 'Z' in -Z
+
+            Usage:  kist images [OPTIONS] [REPOSITORY[:TAG]]
+
+            Run 'kist images --help' for more information"#]],
+        );
+    }
+
+    #[test]
+    fn help_looks_as_dockers() {
+        check(
+            "rmi -h",
+            expect![[r#"
+            Usage:  kist rmi [OPTIONS] IMAGE [IMAGE...]
+
+            Remove one or more images
+
+            Aliases:
+              kist image rm, kist image remove, kist rmi
+
+            Options:
+              -f, --force      Force removal of the image
+                  --no-prune   Do not delete untagged parents
+        "#]],
+        );
+        check(
+            "logs --help",
+            expect![[r#"
+            Usage:  kist logs [OPTIONS] CONTAINER
+
+            Fetch the logs of a container
+
+            Aliases:
+              kist container logs, kist logs
+
+            Options:
+                  --details        Show extra details provided to logs
+              -f, --follow         Follow log output
+                  --since string   Show logs since timestamp (e.g. "2013-01-02T13:23:37Z")
+                                   or relative (e.g. "42m" for 42 minutes)
+              -n, --tail string    Number of lines to show from the end of the logs (default
+                                   "all")
+              -t, --timestamps     Show timestamps
+                  --until string   Show logs before a timestamp (e.g.
+                                   "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42
+                                   minutes)
+        "#]],
+        );
+        check(
+            "system",
+            expect![[r#"
+                Usage:  kist system COMMAND
+
+                Manage kist
+
+                Commands:
+                  check       Compare everything that is stored with what it should be, and name each damage with its remedy
+                  df          Show kist disk usage
+                  info        Display system-wide information
+                  prune       Remove unused data
+                  start       Start the containers whose restart policy asks for it, as after a boot
+
+                Run 'kist system COMMAND --help' for more information on a command.
+            "#]],
+        );
+        check(
+            "",
+            expect![[r#"
+                Usage:  kist [OPTIONS] COMMAND
+
+                A container engine without a daemon
+
+                Common Commands:
+                  run         Create and run a new container from an image
+                  exec        Execute a command in a running container
+                  ps          List containers
+                  images      List images
+                  load        Load an image from a tar archive or STDIN
+                  version     Show the kist version information
+                  info        Display system-wide information
+
+                Management Commands:
+                  container   Manage containers
+                  image       Manage images
+                  system      Manage kist
+
+                Commands:
+                  attach      Attach local standard input, output, and error streams to a running container
+                  create      Create a new container
+                  history     Show the history of an image
+                  import      Import the contents from a tarball to create a filesystem image
+                  inspect     Return low-level information on Docker objects
+                  kill        Kill one or more running containers
+                  logs        Fetch the logs of a container
+                  pause       Pause all processes within one or more containers
+                  rename      Rename a container
+                  restart     Restart one or more containers
+                  rm          Remove one or more containers
+                  rmi         Remove one or more images
+                  save        Save one or more images to a tar archive (streamed to STDOUT by default)
+                  start       Start one or more stopped containers
+                  stop        Stop one or more running containers
+                  tag         Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE
+                  unpause     Unpause all processes within one or more containers
+                  update      Update configuration of one or more containers
+                  wait        Block until one or more containers stop, then print their exit codes
+
+                Global Options:
+                      --root string     Directory of images and containers (default "/var/lib/kist", env KIST_ROOT)
+                      --run-root string Directory of running state (default "/run/kist", env KIST_RUN_ROOT)
+                  -v, --version         Print version information and quit
+
+                Run 'kist COMMAND --help' for more information on a command.
+            "#]],
+        );
+    }
 }

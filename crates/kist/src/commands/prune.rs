@@ -50,7 +50,11 @@ pub(crate) static IMAGE_PRUNE: Verb = Verb {
     run: |cli, args| {
         let sift = Sift::new(args, &["dangling", "label", "label!", "until"])?;
         let all = args.on("all") || sift.filters.flag("dangling").map_err(bad_filter)? == Some(false);
-        let what = if args.on("all") { "all images without at least one container associated to them" } else { "all dangling images" };
+        let what = if args.on("all") {
+            "all images without at least one container associated to them"
+        } else {
+            "all dangling images"
+        };
         if !confirmed(args, &format!("WARNING! This will remove {what}.\n")) {
             return Ok(0);
         }
@@ -94,7 +98,8 @@ pub(crate) static SYSTEM_PRUNE: Verb = Verb {
 
 /// What `system prune` is about to do. Networks, volumes and a build cache are not there to be removed.
 fn warning(all: bool, filters: &[&str]) -> String {
-    let images = if all { "all images without at least one container associated to them" } else { "all dangling images" };
+    let images =
+        if all { "all images without at least one container associated to them" } else { "all dangling images" };
     let mut text = format!("WARNING! This will remove:\n  - all stopped containers\n  - {images}\n\n");
     if !filters.is_empty() {
         text.push_str("  Items to be pruned will be filtered with:\n");

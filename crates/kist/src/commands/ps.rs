@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use engine::Host;
+use engine::container::find;
 use engine::container::list::{self, View};
-use engine::container::start;
-use engine::container::{self};
+
 use spec::digest::ImageId;
 use spec::mount::UserMountKind;
 
@@ -16,7 +16,8 @@ use crate::report::Report;
 use crate::template::Row;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
 use crate::wire::container_row::{COLUMNS, RAW, TABLE, TABLE_WITH_SIZE};
-use crate::wire::from_container::{self, phase};
+use crate::wire::from_container::{self, phase, verdict};
+use crate::wire::phase::Phase;
 
 /// `kist ps`.
 pub(crate) static PS: Verb = Verb {
@@ -40,7 +41,8 @@ pub(crate) static PS: Verb = Verb {
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let filters = listing::filters(args, CONTAINER_KEYS)?;
-    let number = |text: &str| text.parse::<i64>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
+    let number =
+        |text: &str| text.parse::<i64>().map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"));
     let last = args.parsed(&PS, "last", number)?.unwrap_or(-1);
     let last = usize::try_from(if args.on("latest") && last == -1 { 1 } else { last }).ok().filter(|last| *last > 0);
     let sized = args.on("size");
@@ -80,7 +82,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
 
 /// What a container wrote, and that with its image.
 pub(super) fn sizes(host: &Host, view: &View) -> Result<(u64, u64), Report> {
-    let config = &view.record.config;
+    let config = &view.config;
     let own = host.store.draft_size_bytes(&config.id).map_err(engine::Error::from)?;
     // An image that was removed by force leaves its containers alone.
     let image = host.store.image(&config.image).map_or(0, |image| image.size_bytes);
@@ -105,7 +107,7 @@ impl Sift {
         filters.flag("is-task").map_err(bad)?;
         let exited = filters.numbers("exited").map_err(bad)?;
         let named = |key: &str| -> Result<Vec<View>, engine::Error> {
-            filters.values(key).map(|name| list::view(host, &container::find(host, name)?)).collect()
+            filters.values(key).map(|name| list::view(host, &find(host, name)?)).collect()
         };
         let (before, since) = (named("before")?, named("since")?);
         // As with Docker, an image that is not there matches nothing.
@@ -115,19 +117,18 @@ impl Sift {
     }
 
     fn keeps(&self, host: &Host, view: &View) -> Result<bool, Report> {
-        let config = &view.record.config;
+        let config = &view.config;
         let phase = phase(view);
         let filters = &self.filters;
-        let created = |other: &View| other.record.config.created;
-        let health = view.state.health.as_ref().map_or("none", |health| match health.verdict {
-            monitor::health::Verdict::Starting => "starting",
-            monitor::health::Verdict::Healthy => "healthy",
-            monitor::health::Verdict::Unhealthy => "unhealthy",
-        });
+        let created = |other: &View| other.config.created;
+        let health = view.state.health.as_ref().map_or("none", |health| verdict(health.verdict).as_str());
         let exit_code = match phase {
-            crate::wire::phase::Phase::Exited { exit_code, .. } => Some(exit_code),
-            _ if start::is_running(host, &config.id)? => None,
-            _ => Some(0),
+            Phase::Exited { exit_code, .. } => Some(exit_code),
+            Phase::Created
+            | Phase::Running { .. }
+            | Phase::Paused { .. }
+            | Phase::Restarting { .. }
+            | Phase::Removing => None,
         };
         let any = |key: &str, holds: &dyn Fn(&str) -> bool| !filters.has(key) || filters.values(key).any(holds);
         Ok(filters.prefix("id", config.id.as_str())
@@ -150,10 +151,12 @@ impl Sift {
     /// Whether it was made from one of the ancestors, or from an image built on one.
     fn descends(&self, host: &Host, image: &ImageId) -> bool {
         if !self.filters.has("ancestor") || self.ancestors.contains_key(image) {
-            return !self.filters.has("ancestor") || self.ancestors.contains_key(image);
+            return true;
         }
         let Ok(image) = host.store.image(image) else { return false };
-        self.ancestors.values().any(|ancestor| !ancestor.chains.is_empty() && image.chains.starts_with(&ancestor.chains))
+        self.ancestors
+            .values()
+            .any(|ancestor| !ancestor.chains.is_empty() && image.chains.starts_with(&ancestor.chains))
     }
 }
 

@@ -35,7 +35,9 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     if let Ok(found) = fs::symlink_metadata(&target)
         && found.is_dir()
     {
-        return Err(Report::plain(format!("failed to save image: invalid output path: {path:?} must not be a directory")));
+        return Err(Report::plain(format!(
+            "failed to save image: invalid output path: {path:?} must not be a directory"
+        )));
     }
     if !target.parent().is_some_and(std::path::Path::is_dir) {
         return Err(Report::plain(format!(

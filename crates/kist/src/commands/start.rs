@@ -49,7 +49,7 @@ fn attached(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let host = cli.host()?;
     let id = find(&host, name)?;
     let view = list::view(&host, &id)?;
-    let config = &view.record.config;
+    let config = &view.config;
     let input = args.on("interactive") && config.open_stdin;
     let io = |e: std::io::Error| Report::plain(format!("attaching to the container: {e}"));
     let signals = terminal::watch_signals(true, config.tty).map_err(io)?;

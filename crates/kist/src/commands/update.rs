@@ -23,7 +23,11 @@ pub(crate) static UPDATE: Verb = Verb {
 };
 
 const FLAGS: &[Flag] = &[
-    flag("blkio-weight", Takes::One("uint16"), "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)"),
+    flag(
+        "blkio-weight",
+        Takes::One("uint16"),
+        "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)",
+    ),
     flag("cpu-period", Takes::One("int"), "Limit CPU CFS (Completely Fair Scheduler) period"),
     flag("cpu-quota", Takes::One("int"), "Limit CPU CFS (Completely Fair Scheduler) quota"),
     flag("cpu-rt-period", Takes::One("int"), "Limit the CPU real-time period in microseconds"),
@@ -43,8 +47,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     if !FLAGS.iter().any(|flag| args.given(flag.long)) {
         return Err(Report::plain("you must provide one or more flags when using this command"));
     }
-    let change =
-        Update { resources: resources(args)?, restart: args.parsed(&UPDATE, "restart", values::restart)? };
+    let change = Update { resources: resources(args)?, restart: args.parsed(&UPDATE, "restart", values::restart)? };
     let host = cli.host()?;
     each(args.words(), |name| Ok(update(&host, &find(&host, name)?, change.clone())?))
 }

@@ -26,10 +26,6 @@ pub(crate) const CONTAINER_KEYS: &[&str] = &[
 ];
 /// What `images` filters by.
 pub(crate) const IMAGE_KEYS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
-/// What `volume ls` filters by.
-pub(crate) const VOLUME_KEYS: &[&str] = &["dangling", "driver", "label", "name"];
-/// What `network ls` filters by.
-pub(crate) const NETWORK_KEYS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 /// What every `prune` filters by.
 pub(crate) const PRUNE_KEYS: &[&str] = &["label", "label!", "until"];
 
@@ -104,11 +100,6 @@ impl Filters {
             Some(key) => Err(FilterError::Key(key.clone())),
             None => Ok(()),
         }
-    }
-
-    /// Whether there is nothing to filter by.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.fields.is_empty()
     }
 
     /// Whether `key` is filtered by.
@@ -229,7 +220,7 @@ mod tests {
         assert!(!filters.pattern("name", "db2"));
         assert!(filters.prefix("id", "abc") && !filters.prefix("id", "cab"));
         assert!(filters.exact("status", "exited") && !filters.exact("status", "dead"));
-        assert!(filters.exact("health", "anything") && !filters.has("health") && !filters.is_empty());
+        assert!(filters.exact("health", "anything") && !filters.has("health"));
         assert_eq!(filters.numbers("exited"), Ok(vec![]));
     }
 

@@ -44,7 +44,6 @@ pub(super) fn parse(text: &str) -> Result<Tree, String> {
         }
         match parser.text_or_action()? {
             Item::Step(step) => body.push(step),
-            Item::Nothing => {}
             Item::End => return Err(parser.fault("unexpected {{end}}")),
             Item::Else => return Err(parser.fault("unexpected {{else}}")),
         }
@@ -65,7 +64,6 @@ struct Parser {
 
 enum Item {
     Step(Step),
-    Nothing,
     End,
     Else,
 }
@@ -187,7 +185,6 @@ impl Parser {
                     body.push(step);
                     continue;
                 }
-                Item::Nothing => continue,
                 Item::End => End::End,
                 Item::Else => End::Else,
             };

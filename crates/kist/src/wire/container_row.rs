@@ -193,7 +193,6 @@ impl ContainerRow<'_> {
             | Phase::Paused { .. }
             | Phase::Restarting { .. }
             | Phase::Removing
-            | Phase::Dead
             | Phase::Exited { .. } => "",
         }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use engine::bundle::{MASKED, READONLY};
-use engine::system::facts::CgroupVersion;
 use engine::container::View;
+use engine::system::facts::CgroupVersion;
 use jiff::Timestamp;
 use monitor::health::Verdict;
 use monitor::status::Status;
@@ -25,6 +25,8 @@ use super::phase::{self, Phase};
 
 /// What inspect tells besides the record and the state.
 pub(crate) struct Surroundings {
+    /// What may change.
+    pub(crate) settings: Settings,
     /// How control groups are laid out: some defaults depend on it.
     pub(crate) cgroups: CgroupVersion,
     /// The container's directory.
@@ -45,7 +47,7 @@ pub(crate) fn timestamp(time: Time) -> Timestamp {
 
 /// The whole answer.
 pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
-    let config = &view.record.config;
+    let config = &view.config;
     let mut words = config.args().cloned();
     let path = words.next().unwrap_or_default();
     let lives = view.state.status.life().is_some();
@@ -76,7 +78,7 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
         process_label: String::new(),
         app_armor_profile: config.host.security.apparmor.clone().unwrap_or_default(),
         exec_ids: List((!execs.is_empty()).then_some(execs)),
-        host_config: host_config(&config.host, &view.record.settings, around.cgroups),
+        host_config: host_config(&config.host, &around.settings, around.cgroups),
         graph_driver: around.graph,
         size_rw,
         size_root_fs,
@@ -526,7 +528,7 @@ fn network_settings(view: &View) -> NetworkSettings {
 
 /// One line of `ps`; `sizes`: bytes it wrote, and these with its image's.
 pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader) -> ContainerRow<'a> {
-    let config = &view.record.config;
+    let config = &view.config;
     let mounts = config.host.mounts.iter().filter_map(|mount| match &mount.kind {
         UserMountKind::Bind { source, .. } => {
             Some(RowMount { name: source.display().to_string(), is_local_volume: false })
@@ -552,3 +554,6 @@ pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader
         platform: Some(config.platform.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -174,3 +174,130 @@ pub(crate) fn history<'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use jiff::tz::TimeZone;
+    use spec::digest::Digest;
+
+    use super::super::container_row::Width;
+    use super::super::image_row::{COLUMNS, TABLE_WITH_DIGESTS};
+    use super::*;
+    use crate::template::{Listing, Row};
+
+    fn image() -> Image {
+        Image {
+            id: ImageId(Digest::sha256(b"config")),
+            config: spec::image::ImageConfig {
+                created: Some("2023-11-14T22:11:50Z".into()),
+                architecture: "amd64".into(),
+                os: "linux".into(),
+                config: spec::image::RunConfig { cmd: Some(vec!["sh".into()]), ..Default::default() },
+                ..Default::default()
+            },
+            config_bytes: Vec::new(),
+            manifest: None,
+            chains: Vec::new(),
+            size_bytes: 1_234_567,
+            loaded_at: spec::time::Time::from_ns(0),
+        }
+    }
+
+    fn check(names: &[&str], shown: Shown, expected: Expect) {
+        let reader =
+            Reader { now: Timestamp::from_second(1_700_000_000).unwrap(), zone: TimeZone::UTC, width: Width::Short };
+        let names: Vec<Reference> = names.iter().map(|name| name.parse().unwrap()).collect();
+        let names: Vec<&Reference> = names.iter().collect();
+        let image = image();
+        let rows = rows(&image, &names, 0, shown, &reader);
+        let rows: Vec<&dyn Row> = rows.iter().map(|row| row as &dyn Row).collect();
+        expected.assert_eq(&Listing::parse(TABLE_WITH_DIGESTS).unwrap().render(COLUMNS, &rows).unwrap());
+    }
+
+    #[test]
+    fn a_name_is_a_line() {
+        let digest = format!("a/b@{}", Digest::sha256(b"manifest"));
+        check(
+            &[],
+            Shown::Tags,
+            expect![[r#"
+            REPOSITORY   TAG       DIGEST    IMAGE ID       CREATED              SIZE
+            <none>       <none>    <none>    b79606fb3afe   About a minute ago   1.23MB
+        "#]],
+        );
+        check(
+            &["nginx", "nginx:1", "a/b", &digest],
+            Shown::Tags,
+            expect![[r#"
+            REPOSITORY   TAG       DIGEST    IMAGE ID       CREATED              SIZE
+            a/b          latest    <none>    b79606fb3afe   About a minute ago   1.23MB
+            nginx        latest    <none>    b79606fb3afe   About a minute ago   1.23MB
+            nginx        1         <none>    b79606fb3afe   About a minute ago   1.23MB
+        "#]],
+        );
+        check(
+            &["nginx", "a/b", "a/b:2", &digest],
+            Shown::Digests,
+            expect![[r#"
+            REPOSITORY   TAG       DIGEST                                                                    IMAGE ID       CREATED              SIZE
+            a/b          latest    sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f   b79606fb3afe   About a minute ago   1.23MB
+            a/b          2         sha256:05b3abf2579a5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f   b79606fb3afe   About a minute ago   1.23MB
+            nginx        latest    <none>                                                                    b79606fb3afe   About a minute ago   1.23MB
+        "#]],
+        );
+        check(
+            &[&digest],
+            Shown::Tags,
+            expect![[r#"
+            REPOSITORY   TAG       DIGEST    IMAGE ID       CREATED              SIZE
+            a/b          <none>    <none>    b79606fb3afe   About a minute ago   1.23MB
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_image_in_full() {
+        let names = Names { tags: vec!["nginx".parse().unwrap()], digests: Vec::new() };
+        let graph = GraphDriver { data: Map(None), name: "overlay2".into() };
+        expect![[r#"
+            {
+                "Id": "sha256:b79606fb3afea5bd1609ed40b622142f1c98125abcfe89a76a661b0e8e343910",
+                "RepoTags": [
+                    "nginx:latest"
+                ],
+                "RepoDigests": [],
+                "Parent": "",
+                "Comment": "",
+                "Created": "2023-11-14T22:11:50Z",
+                "DockerVersion": "",
+                "Author": "",
+                "Architecture": "amd64",
+                "Os": "linux",
+                "Size": 1234567,
+                "GraphDriver": {
+                    "Data": null,
+                    "Name": "overlay2"
+                },
+                "RootFS": {
+                    "Type": "layers"
+                },
+                "Metadata": {
+                    "LastTagTime": "1970-01-01T00:00:00Z"
+                },
+                "Config": {
+                    "Cmd": [
+                        "sh"
+                    ],
+                    "Entrypoint": null,
+                    "Env": null,
+                    "Labels": null,
+                    "OnBuild": null,
+                    "User": "",
+                    "Volumes": null,
+                    "WorkingDir": ""
+                }
+            }"#]]
+        .assert_eq(&super::super::json::pretty(&inspect(&image(), &names, graph)).unwrap());
+    }
+}

@@ -54,8 +54,6 @@ pub(crate) enum Phase {
     },
     /// Being removed.
     Removing,
-    /// Its removal failed.
-    Dead,
     /// Ended.
     Exited {
         /// Its exit code.
@@ -74,7 +72,6 @@ impl Phase {
             Phase::Paused { .. } => "paused",
             Phase::Restarting { .. } => "restarting",
             Phase::Removing => "removing",
-            Phase::Dead => "dead",
             Phase::Exited { .. } => "exited",
         }
     }
@@ -96,7 +93,6 @@ impl Phase {
                 format!("Restarting ({exit_code}) {} ago", since_then(*at, now))
             }
             Phase::Removing => "Removal In Progress".to_owned(),
-            Phase::Dead => "Dead".to_owned(),
             Phase::Exited { exit_code, at } => format!("Exited ({exit_code}) {} ago", since_then(*at, now)),
         }
     }

@@ -680,7 +680,6 @@ fn phases_read_as_in_docker() {
         Phase::Paused { since: at(1_699_999_820) },
         Phase::Restarting { exit_code: 1, at: at(1_699_999_995) },
         Phase::Removing,
-        Phase::Dead,
         Phase::Exited { exit_code: 137, at: then },
     ];
     expect![[r#"
@@ -692,7 +691,6 @@ fn phases_read_as_in_docker() {
         paused: Up 3 minutes (Paused)
         restarting: Restarting (1) 5 seconds ago
         removing: Removal In Progress
-        dead: Dead
         exited: Exited (137) 2 hours ago
     "#]]
     .assert_eq(&phases.map(|phase| format!("{}: {}\n", phase.state(), phase.status(now))).concat());
