@@ -34,15 +34,15 @@ impl Kit {
             let Some(target) = present(root, path)? else { continue };
             let doing = || format!("masking {}", path.display());
             let cover = match Kind::of(target.as_fd()).doing(doing)? {
-                Kind::Directory => {
-                    let first = match empty.take() {
-                        Some(first) => first,
-                        None => empty_directory()?,
-                    };
-                    let cover = clone_of(first.as_fd(), Reach::This).doing(doing)?;
-                    empty = Some(first);
-                    cover
-                }
+                Kind::Directory => match &empty {
+                    // Of the first, which is attached by now: a mount that is not can be cloned since Linux 6.15 only.
+                    Some(first) => clone_of(first.as_fd(), Reach::This).doing(doing)?,
+                    None => {
+                        let first = empty.insert(empty_directory()?);
+                        attach_onto(first.as_fd(), target.as_fd()).doing(doing)?;
+                        continue;
+                    }
+                },
                 Kind::File => {
                     let cover = clone_of(null.as_fd(), Reach::This).doing(doing)?;
                     // It is the machine's own node: its mode and owner are not the container's to change.
