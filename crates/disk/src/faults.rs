@@ -29,7 +29,14 @@ pub fn act(_name: &'static str) -> io::Result<()> {
 }
 
 #[cfg(feature = "faults")]
-pub use armed::{Armed, act, fail_at};
+pub use armed::{Armed, act, fail_at, switches};
+
+/// The switch as `NAME=value`, for a program that is started with an environment of its own.
+#[cfg(not(feature = "faults"))]
+#[inline(always)]
+pub fn switches() -> Vec<std::ffi::CString> {
+    Vec::new()
+}
 
 #[cfg(feature = "faults")]
 mod armed {
@@ -86,6 +93,13 @@ mod armed {
         fn drop(&mut self) {
             LOCAL.set(None);
         }
+    }
+
+    /// The switch as `NAME=value`, for a program that is started with an environment of its own.
+    pub fn switches() -> Vec<std::ffi::CString> {
+        let names = ["KIST_FAULT_LOG", "KIST_KILL_AT", "KIST_FAIL_AT", "KIST_FAIL_WITH"];
+        let set = names.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+        set.filter_map(|pair| std::ffi::CString::new(pair).ok()).collect()
     }
 
     struct Programs {

@@ -115,7 +115,10 @@ impl Berth {
             let null = null.as_fd();
             let exe = sys::exe::read_only()?;
             let fds = [(null, 0), (null, 1), (null, 2), (its.as_fd(), 3), (self.lock.as_fd(), 4)];
-            sys::exec::spawn(exe.as_fd(), &argv, ENVIRONMENT, &fds)?;
+            // In test builds the monitor shares the fault switch.
+            let switches = disk::faults::switches();
+            let env: Vec<_> = ENVIRONMENT.iter().copied().chain(switches.iter().map(|pair| pair.as_c_str())).collect();
+            sys::exec::spawn(exe.as_fd(), &argv, &env, &fds)?;
             Ok(ours)
         };
         start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))

@@ -31,3 +31,5 @@ pub use root::Root;
 pub use scrub::scrub;
 pub use skip::record_skip;
 pub use snapshot::{Marker, Snapshot};
+/// What a tar entry is, for [`Layer::entry`].
+pub use tar::EntryType;

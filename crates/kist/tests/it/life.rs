@@ -13,16 +13,16 @@ fn status(kist: &testkit::Kist, name: &str) -> String {
 #[test]
 fn create_start_stop_and_rm_echo_what_was_typed() {
     let kist = busybox();
-    let id = kist.ok(&["create", "--name", "c", "busybox", "sh", "-c", "trap 'exit 5' TERM; sleep 1000 & wait"]);
-    assert_eq!(status(&kist, "c"), "created");
-    assert_eq!(kist.ok(&["start", "c"]), "c");
-    assert_eq!(status(&kist, "c"), "running");
+    let id = kist.ok(&["create", "--name", "box", "busybox", "sh", "-c", "trap 'exit 5' TERM; sleep 1000 & wait"]);
+    assert_eq!(status(&kist, "box"), "created");
+    assert_eq!(kist.ok(&["start", "box"]), "box");
+    assert_eq!(status(&kist, "box"), "running");
     assert_eq!(kist.ok(&["stop", &id[..12]]), &id[..12]);
-    assert_eq!(inspect(&kist, "c", "{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}}"), "exited 5 0");
+    assert_eq!(inspect(&kist, "box", "{{.State.Status}} {{.State.ExitCode}} {{.State.Pid}}"), "exited 5 0");
     assert_eq!(kist.ok(&["start", &id]), id);
-    assert_eq!(kist.ok(&["rm", "-f", "c"]), "c");
+    assert_eq!(kist.ok(&["rm", "-f", "box"]), "box");
     assert_eq!(
-        kist.fails(&["start", "c"]).stderr.lines().next(),
+        kist.fails(&["start", "box"]).stderr.lines().next(),
         Some("Error response from daemon: No such container: c")
     );
 }
@@ -30,27 +30,27 @@ fn create_start_stop_and_rm_echo_what_was_typed() {
 #[test]
 fn what_a_container_wrote_is_there_when_it_is_started_again() {
     let kist = busybox();
-    kist.ok(&["create", "--name", "c", "busybox", "sh", "-c", "echo x >> /file; wc -l < /file"]);
+    kist.ok(&["create", "--name", "box", "busybox", "sh", "-c", "echo x >> /file; wc -l < /file"]);
     for lines in ["1", "2", "3"] {
-        assert_eq!(kist.ok(&["start", "-a", "c"]), lines);
+        assert_eq!(kist.ok(&["start", "-a", "box"]), lines);
     }
 }
 
 #[test]
 fn start_attached_gives_streams_and_code() {
     let kist = busybox();
-    kist.ok(&["create", "-i", "--name", "c", "busybox", "sh", "-c", "read x; echo got $x; echo err >&2; exit 9"]);
-    let out = kist.run_with_input(&["start", "-a", "-i", "c"], "word\n");
+    kist.ok(&["create", "-i", "--name", "box", "busybox", "sh", "-c", "read x; echo got $x; echo err >&2; exit 9"]);
+    let out = kist.run_with_input(&["start", "-a", "-i", "box"], "word\n");
     assert_eq!((out.stdout.as_str(), out.stderr.as_str(), out.code), ("got word\n", "err\n", 9));
 }
 
 #[test]
 fn a_container_that_runs_or_has_ended_is_left_alone_by_start_and_stop() {
     let kist = busybox();
-    let id = idle(&kist, "--name c");
-    assert_eq!(kist.ok(&["start", "c"]), "c");
-    assert_eq!(kist.ok(&["stop", "c"]), "c");
-    assert_eq!(kist.ok(&["stop", "c"]), "c");
+    let id = idle(&kist, "--name box");
+    assert_eq!(kist.ok(&["start", "box"]), "box");
+    assert_eq!(kist.ok(&["stop", "box"]), "box");
+    assert_eq!(kist.ok(&["stop", "box"]), "box");
     assert_eq!(kist.ok(&["wait", &id]), "0");
 }
 
@@ -67,10 +67,10 @@ fn stop_kills_what_does_not_listen_after_its_time() {
 #[test]
 fn stop_takes_another_signal() {
     let kist = busybox();
-    background(&kist, "--name c", "trap 'exit 6' INT; echo ready; while :; do sleep 0.05; done");
-    kist.wait_until("the trap is set", |kist| kist.ok(&["logs", "c"]) == "ready");
-    kist.ok(&["stop", "-s", "INT", "c"]);
-    assert_eq!(kist.ok(&["wait", "c"]), "6");
+    background(&kist, "--name box", "trap 'exit 6' INT; echo ready; while :; do sleep 0.05; done");
+    kist.wait_until("the trap is set", |kist| kist.ok(&["logs", "box"]) == "ready");
+    kist.ok(&["stop", "-s", "INT", "box"]);
+    assert_eq!(kist.ok(&["wait", "box"]), "6");
 }
 
 #[test]
@@ -85,14 +85,14 @@ fn the_stop_timeout_of_the_container_counts() {
 #[test]
 fn restart_makes_a_new_process() {
     let kist = busybox();
-    idle(&kist, "--name c");
-    let first = crate::pid(&kist, "c");
-    assert_eq!(kist.ok(&["restart", "-t", "1", "c"]), "c");
-    let second = crate::pid(&kist, "c");
+    idle(&kist, "--name box");
+    let first = crate::pid(&kist, "box");
+    assert_eq!(kist.ok(&["restart", "-t", "1", "box"]), "box");
+    let second = crate::pid(&kist, "box");
     assert!(first != second && second > 0);
-    kist.ok(&["stop", "c"]);
-    kist.ok(&["restart", "c"]);
-    assert_eq!(status(&kist, "c"), "running");
+    kist.ok(&["stop", "box"]);
+    kist.ok(&["restart", "box"]);
+    assert_eq!(status(&kist, "box"), "running");
 }
 
 #[test]
@@ -100,60 +100,60 @@ fn kill_sends_any_signal_by_name_and_number() {
     let kist = busybox();
     background(
         &kist,
-        "--name c",
+        "--name box",
         "trap 'echo usr1' USR1; trap 'echo hup' HUP; echo ready; while :; do sleep 0.05; done",
     );
-    kist.wait_until("the traps are set", |kist| kist.ok(&["logs", "c"]) == "ready");
-    assert_eq!(kist.ok(&["kill", "-s", "SIGUSR1", "c"]), "c");
-    kist.wait_until("usr1", |kist| kist.ok(&["logs", "c"]).contains("usr1"));
-    kist.ok(&["kill", "--signal", "1", "c"]);
-    kist.wait_until("hup", |kist| kist.ok(&["logs", "c"]).contains("hup"));
-    kist.ok(&["kill", "c"]);
-    assert_eq!(kist.ok(&["wait", "c"]), "137");
-    let out = kist.fails(&["kill", "c"]);
+    kist.wait_until("the traps are set", |kist| kist.ok(&["logs", "box"]) == "ready");
+    assert_eq!(kist.ok(&["kill", "-s", "SIGUSR1", "box"]), "box");
+    kist.wait_until("usr1", |kist| kist.ok(&["logs", "box"]).contains("usr1"));
+    kist.ok(&["kill", "--signal", "1", "box"]);
+    kist.wait_until("hup", |kist| kist.ok(&["logs", "box"]).contains("hup"));
+    kist.ok(&["kill", "box"]);
+    assert_eq!(kist.ok(&["wait", "box"]), "137");
+    let out = kist.fails(&["kill", "box"]);
     assert!(out.stderr.contains("is not running"), "{}", out.stderr);
 }
 
 #[test]
 fn a_paused_container_stands_still() {
     let kist = busybox();
-    background(&kist, "--name c", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done");
-    assert_eq!(kist.ok(&["pause", "c"]), "c");
-    assert_eq!(inspect(&kist, "c", "{{.State.Status}} {{.State.Paused}} {{.State.Running}}"), "paused true true");
-    let lines = || kist.ok(&["logs", "c"]).lines().count();
+    background(&kist, "--name box", "i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done");
+    assert_eq!(kist.ok(&["pause", "box"]), "box");
+    assert_eq!(inspect(&kist, "box", "{{.State.Status}} {{.State.Paused}} {{.State.Running}}"), "paused true true");
+    let lines = || kist.ok(&["logs", "box"]).lines().count();
     std::thread::sleep(Duration::from_millis(100));
     let before = lines();
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(lines(), before);
-    assert!(kist.fails(&["pause", "c"]).stderr.contains("is already paused"));
-    assert!(kist.fails(&["exec", "c", "true"]).stderr.contains("is paused, unpause the container before exec"));
+    assert!(kist.fails(&["pause", "box"]).stderr.contains("is already paused"));
+    assert!(kist.fails(&["exec", "box", "true"]).stderr.contains("is paused, unpause the container before exec"));
     assert!(kist.ok(&["ps", "--format", "{{.Status}}"]).ends_with("(Paused)"));
-    assert_eq!(kist.ok(&["unpause", "c"]), "c");
+    assert_eq!(kist.ok(&["unpause", "box"]), "box");
     kist.wait_until("it goes on", |_| lines() > before);
-    assert!(kist.fails(&["unpause", "c"]).stderr.contains("is not paused"));
-    kist.ok(&["pause", "c"]);
-    kist.ok(&["stop", "-t", "1", "c"]);
-    assert_eq!(status(&kist, "c"), "exited");
+    assert!(kist.fails(&["unpause", "box"]).stderr.contains("is not paused"));
+    kist.ok(&["pause", "box"]);
+    kist.ok(&["stop", "-t", "1", "box"]);
+    assert_eq!(status(&kist, "box"), "exited");
 }
 
 #[test]
 fn a_paused_container_can_be_killed_and_removed() {
     let kist = busybox();
-    for verb in [vec!["kill", "c"], vec!["rm", "-f", "c"]] {
-        idle(&kist, "--name c");
-        kist.ok(&["pause", "c"]);
+    for verb in [vec!["kill", "box"], vec!["rm", "-f", "box"]] {
+        idle(&kist, "--name box");
+        kist.ok(&["pause", "box"]);
         kist.ok(&verb);
         kist.wait_until("it is not running", |kist| kist.ok(&["ps", "-q"]).is_empty());
-        kist.run(&["rm", "-f", "c"]);
+        kist.run(&["rm", "-f", "box"]);
     }
 }
 
 #[test]
 fn wait_prints_the_code_of_each() {
     let kist = busybox();
-    background(&kist, "--name a", "sleep 0.2; exit 3");
-    background(&kist, "--name b", "exit 4");
-    assert_eq!(kist.ok(&["wait", "a", "b"]), "3\n4");
+    background(&kist, "--name aa", "sleep 0.2; exit 3");
+    background(&kist, "--name bb", "exit 4");
+    assert_eq!(kist.ok(&["wait", "aa", "bb"]), "3\n4");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn ps_formats_are_templates() {
 #[test]
 fn ps_knows_sizes() {
     let kist = busybox();
-    background(&kist, "--name c", "dd if=/dev/zero of=/file bs=1000 count=500 2>/dev/null; sleep 1000");
+    background(&kist, "--name box", "dd if=/dev/zero of=/file bs=1000 count=500 2>/dev/null; sleep 1000");
     kist.wait_until("it has written", |kist| kist.ok(&["ps", "-s", "--format", "{{.Size}}"]).starts_with("50"));
     let size = kist.ok(&["ps", "-s", "--format", "{{.Size}}"]);
     assert!(size.contains("kB (virtual ") && size.ends_with("MB)"), "{size}");
@@ -298,10 +298,10 @@ fn inspect_has_dockers_fields() {
 #[test]
 fn inspect_takes_types_and_sizes() {
     let kist = busybox();
-    kist.ok(&["create", "--name", "c", "busybox"]);
+    kist.ok(&["create", "--name", "box", "busybox"]);
     assert!(inspect(&kist, "busybox", "{{.Id}}").starts_with("sha256:"));
-    assert!(kist.fails(&["inspect", "--type", "image", "c"]).stderr.to_lowercase().contains("no such image: c"));
-    let sized: serde_json::Value = serde_json::from_str(&kist.ok(&["inspect", "--size", "c"])).unwrap();
+    assert!(kist.fails(&["inspect", "--type", "image", "box"]).stderr.to_lowercase().contains("no such image: c"));
+    let sized: serde_json::Value = serde_json::from_str(&kist.ok(&["inspect", "--size", "box"])).unwrap();
     assert!(sized[0]["SizeRootFs"].as_u64().unwrap() > 500_000);
     let out = kist.run(&["inspect", "nothing"]);
     assert_eq!((out.stdout.as_str(), out.code), ("[]\n", 1));

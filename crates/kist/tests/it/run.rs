@@ -152,9 +152,9 @@ fn both_outputs_stay_apart() {
 
 #[test]
 fn a_megabyte_on_each_output_arrives_whole() {
-    let script = "seq 150000; seq 150000 >&2";
+    let script = "seq 170000; seq 170000 >&2";
     let out = try_sh(&busybox(), "--network none", script);
-    let want: String = (1..=150_000).map(|n| format!("{n}\n")).collect();
+    let want: String = (1..=170_000).map(|n| format!("{n}\n")).collect();
     assert!(want.len() > 1_000_000 && out.stdout == want, "{} bytes of output", out.stdout.len());
     assert!(out.stderr == want, "{} bytes of error output", out.stderr.len());
 }
@@ -301,7 +301,7 @@ fn users_and_groups_come_from_the_images_own_files() {
     assert_eq!(id("-u app:staff"), "1000 50 50 /home/app");
     assert_eq!(id("-u 4321"), "4321 0 0 /");
     assert_eq!(id("-u 4321:4321"), "4321 4321 4321 /");
-    assert_eq!(id("-u 1000:1000 --group-add extra --group-add 77"), "1000 1000 1000 2000 77 /home/app");
+    assert_eq!(id("-u 1000:1000 --group-add extra --group-add 77"), "1000 1000 1000 77 2000 /home/app");
 }
 
 #[test]
@@ -346,10 +346,10 @@ fn labels_come_from_the_image_the_flags_and_files() {
     kist.load_image(&testkit::busybox().name("labelled").config("Labels", json!({ "from": "image", "stays": "yes" })));
     let file = kist.scratch().write("labels", "# comment\nfile=1\nbare\n");
     let file = file.to_str().unwrap();
-    kist.ok(&["create", "--name", "c", "--label-file", file, "-l", "from=flag", "--label", "x=a=b", "labelled"]);
+    kist.ok(&["create", "--name", "box", "--label-file", file, "-l", "from=flag", "--label", "x=a=b", "labelled"]);
     expect![[r#"{"bare":"","file":"1","from":"flag","stays":"yes","x":"a=b"}"#]].assert_eq(&inspect(
         &kist,
-        "c",
+        "box",
         "{{json .Config.Labels}}",
     ));
 }
@@ -407,12 +407,13 @@ fn the_stop_signal_is_the_flags_or_the_images() {
     let kist = busybox();
     kist.load_image(&testkit::busybox().name("stops").config("StopSignal", json!("SIGUSR2")));
     let script = "trap 'exit 3' USR2; trap 'exit 4' INT; echo ready; while :; do sleep 0.05; done";
-    for (flags, image, code) in [(vec![], "stops", "3"), (vec!["--stop-signal", "INT"], "busybox", "4")] {
-        let args = [&["run", "-d", "--name", code][..], &flags, &[image, "sh", "-c", script]].concat();
-        kist.ok(&args);
-        kist.wait_until("the trap is set", |kist| kist.ok(&["logs", code]) == "ready");
-        kist.ok(&["stop", code]);
-        assert_eq!(kist.ok(&["wait", code]), code);
+    let args = ["sh", "-c", script];
+    kist.ok(&[&["run", "-d", "--name", "image", "stops"], &args[..]].concat());
+    kist.ok(&[&["run", "-d", "--name", "flag", "--stop-signal", "INT", "busybox"], &args[..]].concat());
+    for (name, code) in [("image", "3"), ("flag", "4")] {
+        kist.wait_until("the trap is set", |kist| kist.ok(&["logs", name]) == "ready");
+        kist.ok(&["stop", name]);
+        assert_eq!(kist.ok(&["wait", name]), code);
     }
     assert_eq!(kist.run(&["run", "--rm", "--stop-signal", "NONSENSE", "busybox", "true"]).code, 125);
 }
