@@ -173,7 +173,7 @@ fn device_rules(host: &HostConfig, facts: &Facts) -> Vec<DeviceRule> {
         return ALLOW_ALL_DEVICES.to_vec();
     }
     let mut rules = facts.device_rules.clone();
-    rules.extend(facts.devices.iter().map(|(_, rule)| rule.clone()));
+    rules.extend(facts.devices.iter().map(|(_, rule)| *rule));
     rules
 }
 
@@ -190,7 +190,10 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces, Error> {
     // is all that a user namespace may mount.
     let cgroup = match &host.cgroupns {
         NamespaceMode::Default if host.privileged => Namespace::Host,
-        asked => namespace(asked),
+        asked @ (NamespaceMode::Host
+        | NamespaceMode::Private
+        | NamespaceMode::Container(_)
+        | NamespaceMode::Default) => namespace(asked),
     };
     Ok(Namespaces {
         pid: namespace(&host.pid),

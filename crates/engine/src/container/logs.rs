@@ -85,7 +85,7 @@ fn listen(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
 fn left(until: Option<Time>) -> Option<Option<Timespec>> {
     let Some(until) = until else { return Some(None) };
     let ns = until.since_ns(now());
-    (ns > 0).then(|| Some(Timespec { tv_sec: ns / 1_000_000_000, tv_nsec: ns % 1_000_000_000 }))
+    (ns > 0).then_some(Some(Timespec { tv_sec: ns / 1_000_000_000, tv_nsec: ns % 1_000_000_000 }))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -44,7 +44,17 @@ pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Running, Error
     }
     match visit::call(&client, id, &Ask::Start { console: how.console })? {
         Tell::Started { warnings, .. } => Ok(Running { client, warnings }),
-        other => Err(Error::Conflict(format!("the monitor of container {id} answered {other:?} to start"))),
+        other @ (Tell::Attached
+        | Tell::Detached
+        | Tell::ExecStarted { .. }
+        | Tell::ExecExited { .. }
+        | Tell::Exited(_)
+        | Tell::Done
+        | Tell::Failed(_)
+        | Tell::Refused(_)
+        | Tell::Misunderstood(_)) => {
+            Err(Error::Conflict(format!("the monitor of container {id} answered {other:?} to start")))
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::host::Host;
 pub fn save(host: &Host, names: &[&str], out: impl Write) -> Result<(), Error> {
     host.store.save(names, out).map_err(|error| match error {
         SaveError::Resolve(error) => error.into(),
-        error => Error::other("saving the images")(error),
+        error @ (SaveError::Write(_) | SaveError::Layer(..) | SaveError::Corrupt { .. } | SaveError::Store(_)) => {
+            Error::other("saving the images")(error)
+        }
     })
 }

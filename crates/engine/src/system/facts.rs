@@ -87,7 +87,7 @@ pub fn gather(host: &Host) -> Result<Facts, Error> {
 #[must_use]
 pub fn cgroups() -> CgroupVersion {
     match rustix::fs::statfs("/sys/fs/cgroup") {
-        Ok(stat) if i64::from(stat.f_type) == CGROUP2_SUPER_MAGIC => CgroupVersion::V2,
+        Ok(stat) if stat.f_type == CGROUP2_SUPER_MAGIC => CgroupVersion::V2,
         Ok(_) | Err(_) => CgroupVersion::V1,
     }
 }

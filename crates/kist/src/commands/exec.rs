@@ -65,11 +65,11 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             detach_keys: args.parsed(&EXEC, "detach-keys", str::parse::<DetachKeys>)?.unwrap_or_default(),
         },
     );
-    let running = running.map_err(|error| match &error {
-        engine::Error::Exec { exit_code, .. } => {
-            Report { text: explain(&error), code: Code::Exactly(u8::try_from(*exit_code).unwrap_or(126)) }
+    let running = running.map_err(|error| {
+        if let engine::Error::Exec { exit_code, .. } = &error {
+            return Report { text: explain(&error), code: Code::Exactly(u8::try_from(*exit_code).unwrap_or(126)) };
         }
-        _ => error.into(),
+        error.into()
     })?;
     if detach {
         return Ok(0);
@@ -84,6 +84,6 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     };
     match session.run().map_err(|e| Report::plain(format!("attaching to the process: {e}")))? {
         Ended::Told(Tell::ExecExited { code, .. }) => Ok(u8::try_from(code & 0xff).unwrap_or(u8::MAX)),
-        other => super::run::finish(other),
+        other @ (Ended::Told(_) | Ended::Detached | Ended::Lost) => super::run::finish(other),
     }
 }

@@ -124,11 +124,11 @@ const NOT_YET: &[&str] = &[
 ];
 
 /// A file that the user named cannot be opened; Go's words.
-fn opening(path: &str, error: &std::io::Error) -> Report {
-    let why = match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
+pub(crate) fn opening(path: &str, error: &std::io::Error) -> Report {
+    let why = match rustix::io::Errno::from_io_error(error) {
+        Some(rustix::io::Errno::NOENT) => "no such file or directory".to_owned(),
+        Some(rustix::io::Errno::ACCESS) => "permission denied".to_owned(),
+        Some(_) | None => error.to_string(),
     };
     Report::plain(format!("open {path}: {why}"))
 }

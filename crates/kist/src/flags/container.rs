@@ -200,7 +200,7 @@ pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Resul
             .map(|port| if port.contains('/') { port.into() } else { format!("{port}/tcp") })
             .collect(),
         volumes,
-        stop_signal: args.parsed(verb, "stop-signal", |text| signal(text))?,
+        stop_signal: args.parsed(verb, "stop-signal", signal)?,
         stop_timeout_s: number(verb, args, "stop-timeout")?,
         healthcheck: health(verb, args)?,
         host: HostConfig { mounts, ..host_config(cli, host, verb, args)? },

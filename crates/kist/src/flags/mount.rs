@@ -115,19 +115,7 @@ pub(crate) fn mount(text: &str, cwd: &Path) -> Result<Volume, String> {
                 propagation = propagation_of(word).ok_or_else(|| format!("invalid propagation: {word}"))?;
             }
             "bind-nonrecursive" => submounts = if flag()? { Submounts::None } else { Submounts::Recursive },
-            "bind-recursive" => {
-                submounts = match need()? {
-                    "enabled" => Submounts::Recursive,
-                    "disabled" => Submounts::None,
-                    "writable" => Submounts::RecursiveWritable,
-                    "readonly" => Submounts::RecursiveReadonly,
-                    other => {
-                        return Err(format!(
-                            "invalid value for bind-recursive: {other} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"
-                        ));
-                    }
-                }
-            }
+            "bind-recursive" => submounts = submounts_of(need()?)?,
             "bind-create-src" => missing = if flag()? { MissingSource::Create } else { MissingSource::Fail },
             "tmpfs-size" => {
                 let size = units::ram_in_bytes(need()?)
@@ -157,6 +145,18 @@ pub(crate) fn mount(text: &str, cwd: &Path) -> Result<Volume, String> {
         (_, Some(name)) => return Ok(Volume::Named(name)),
     };
     Ok(Volume::Mount(UserMount { target, readonly, kind }))
+}
+
+fn submounts_of(word: &str) -> Result<Submounts, String> {
+    match word {
+        "enabled" => Ok(Submounts::Recursive),
+        "disabled" => Ok(Submounts::None),
+        "writable" => Ok(Submounts::RecursiveWritable),
+        "readonly" => Ok(Submounts::RecursiveReadonly),
+        other => Err(format!(
+            "invalid value for bind-recursive: {other} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"
+        )),
+    }
 }
 
 /// `--tmpfs target[:options]`.

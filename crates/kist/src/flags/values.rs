@@ -142,11 +142,8 @@ pub(crate) fn env(text: &str, here: impl Fn(&str) -> Option<String>) -> Result<S
 
 /// `--env-file` and `--label-file`: a pair a line, `#` for comments (docker/cli pkg/kvfile).
 pub(crate) fn file_lines(path: &str, here: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, String> {
-    let text = fs::read_to_string(path).map_err(|e| match e.kind() {
-        std::io::ErrorKind::NotFound => format!("open {path}: no such file or directory"),
-        std::io::ErrorKind::InvalidData => format!("{path}: invalid utf8 bytes"),
-        _ => format!("open {path}: {e}"),
-    })?;
+    let bytes = fs::read(path).map_err(|e| crate::commands::opening(path, &e).text)?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{path}: invalid utf8 bytes"))?;
     let mut all = Vec::new();
     for (n, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim_start();

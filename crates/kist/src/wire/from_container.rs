@@ -209,6 +209,7 @@ fn mode(mode: &NamespaceMode, private: &str, default: &str) -> String {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one literal with every field there is")]
 fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -> wire::HostConfig {
     let resources = &settings.resources;
     let number = |n: Option<i64>| n.unwrap_or(0);
@@ -253,7 +254,9 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         uts_mode: mode(&host.uts, "", ""),
         userns_mode: match &host.userns {
             NamespaceMode::Host => String::new(),
-            other => mode(other, "private", ""),
+            other @ (NamespaceMode::Private | NamespaceMode::Default | NamespaceMode::Container(_)) => {
+                mode(other, "private", "")
+            }
         },
         shm_size: signed(host.shm_size_bytes),
         sysctls: Map(Some(host.sysctls.clone())),
