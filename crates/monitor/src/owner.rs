@@ -206,10 +206,9 @@ impl Owner {
         let now = Instant::now();
         let alarm = self.alarms.iter().map(|(at, _)| at.saturating_duration_since(now)).min();
         let quiet = alarm.map_or(QUIET, |alarm| alarm.min(QUIET));
-        if poll_for(&mut fds, Some(quiet))? == 0 && alarm.is_none_or(|alarm| alarm > QUIET) {
-            // Everything for the long sleep is ready by now.
-            sys::memory::rest();
-            poll_for(&mut fds, alarm.map(|alarm| alarm.saturating_sub(QUIET)))?;
+        if interruptible(poll(&mut fds, Some(&timespec(quiet))))? == 0 && alarm.is_none_or(|alarm| alarm > QUIET) {
+            let limit = alarm.map(|alarm| timespec(alarm.saturating_sub(QUIET)));
+            interruptible(sys::memory::poll_at_rest(&mut fds, limit.as_ref()))?;
         }
         let events = sources.iter().zip(&fds).filter(|(_, fd)| !fd.revents().is_empty());
         Ok(events.map(|((source, _, _), fd)| (*source, fd.revents())).collect())
@@ -221,8 +220,8 @@ impl Owner {
             Source::Visitor(number) => self.hear(number),
             Source::Process => self.process_ended(),
             Source::Oom => {
-                if let Some(oom) = self.run.as_ref().and_then(|run| run.oom.as_ref()) {
-                    oom.drain();
+                if let Some(run) = &mut self.run {
+                    run.memory_event();
                 }
             }
             Source::Hub(port) => {
@@ -278,12 +277,12 @@ impl Owner {
     }
 }
 
-fn poll_for(fds: &mut [PollFd<'_>], limit: Option<Duration>) -> io::Result<usize> {
-    let limit = limit.map(|limit| Timespec {
-        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: limit.subsec_nanos().into(),
-    });
-    match poll(fds, limit.as_ref()) {
+fn timespec(limit: Duration) -> Timespec {
+    Timespec { tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX), tv_nsec: limit.subsec_nanos().into() }
+}
+
+fn interruptible(polled: rustix::io::Result<usize>) -> io::Result<usize> {
+    match polled {
         Err(Errno::INTR) => Ok(0),
         other => Ok(other?),
     }

@@ -40,6 +40,8 @@ pub(crate) struct Run {
     pub(crate) began: Instant,
     pub(crate) cgroup: Cgroup,
     pub(crate) oom: Option<OomWatch>,
+    /// Its memory limit was met.
+    memory_met: bool,
     /// A user wanted it to end.
     pub(crate) by_user: bool,
     /// How it ended, while its output is still read.
@@ -58,6 +60,22 @@ impl Run {
     /// The process, as long as its end was not seen.
     pub(crate) fn alive(&self) -> Option<BorrowedFd<'_>> {
         self.ended.is_none().then(|| self.pidfd.as_fd())
+    }
+
+    /// Something about its memory has happened.
+    pub(crate) fn memory_event(&mut self) {
+        self.memory_met |= self.oom.as_ref().is_some_and(OomWatch::drain);
+    }
+
+    /// systemd takes a scope's group away together with its last process, and the count of kills with it: then SIGKILL after an event
+    /// of the group's memory is as much as can be known.
+    fn was_oom_killed(&mut self, fate: Fate) -> bool {
+        self.memory_event();
+        let is_gone = self.cgroup.paths().v2.as_ref().is_some_and(|path| path.symlink_metadata().is_err());
+        match self.cgroup.oom_kills() {
+            Ok(kills) if kills > 0 => true,
+            Ok(_) | Err(_) => is_gone && self.memory_met && fate.signal == Some(SIGKILL) && !self.by_user,
+        }
     }
 
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
@@ -107,7 +125,7 @@ impl Owner {
         let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
-        self.run = Some(Run { pidfd, life, began: Instant::now(), cgroup, oom, by_user: false, ended: None });
+        self.run = Some(Run { pidfd, life, began: Instant::now(), cgroup, oom, memory_met: false, by_user: false, ended: None });
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
         Ok((life.pid, warned))
     }
@@ -172,11 +190,11 @@ impl Owner {
     /// The run is over.
     pub(crate) fn finish_run(&mut self) {
         let Some(fate) = self.run.as_ref().and_then(|run| run.ended) else { return };
-        let Some(run) = self.run.take() else { return };
+        let Some(mut run) = self.run.take() else { return };
         self.alarms.clear();
         let now = clock::now();
         self.hub.disconnect(now);
-        let oom_killed = run.cgroup.oom_kills().is_ok_and(|kills| kills > 0);
+        let oom_killed = run.was_oom_killed(fate);
         // What does not die is told by the burial, which tries the same.
         let _ = run.cgroup.kill_all();
         self.end_execs();
