@@ -125,7 +125,16 @@ impl Owner {
         let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
-        self.run = Some(Run { pidfd, life, began: Instant::now(), cgroup, oom, memory_met: false, by_user: false, ended: None });
+        self.run = Some(Run {
+            pidfd,
+            life,
+            began: Instant::now(),
+            cgroup,
+            oom,
+            memory_met: false,
+            by_user: false,
+            ended: None,
+        });
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
         Ok((life.pid, warned))
     }

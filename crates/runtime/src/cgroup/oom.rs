@@ -10,6 +10,9 @@ use std::os::fd::AsRawFd;
 use super::group::Group;
 use super::{Cgroup, CgroupError, v1};
 
+/// inotify(7): in the lowest byte of the mask, on the little-endian machines that there are.
+const IN_MODIFY: u8 = 2;
+
 /// A descriptor that is readable when something about memory has happened; ask [`Cgroup::oom_kills`] then.
 #[derive(Debug)]
 pub struct OomWatch {
@@ -17,11 +20,19 @@ pub struct OomWatch {
 }
 
 impl OomWatch {
-    /// Makes it unreadable until the next event. It is non-blocking.
-    pub fn drain(&self) {
-        // inotify gives as many events as fit; an eventfd gives its eight bytes once.
+    /// Makes it unreadable until the next event, and says whether something had happened. It is non-blocking.
+    pub fn drain(&self) -> bool {
+        // inotify gives events of 16 bytes, as a watched file has no name in them; an eventfd gives its eight bytes once.
         let mut events = [0; 4096];
-        while rustix::io::read(&self.fd, &mut events).is_ok_and(|count| count > 8) {}
+        let mut happened = false;
+        while let Ok(count @ 1..) = rustix::io::read(&self.fd, &mut events) {
+            if count == 8 {
+                return true;
+            }
+            // The removal of the file is told as well (IN_IGNORED), and means nothing.
+            happened |= events[..count].chunks_exact(16).any(|event| event[4] & IN_MODIFY != 0);
+        }
+        happened
     }
 }
 

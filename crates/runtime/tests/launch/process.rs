@@ -519,7 +519,8 @@ fn a_container_joins_the_namespaces_of_another() {
         bundle.namespaces.uts = other();
     });
     let (stdio, mut reader) = pipes();
-    let joined = Joined { pid: open("pid"), network: open("net"), ipc: open("ipc"), uts: open("uts"), ..Joined::default() };
+    let joined =
+        Joined { pid: open("pid"), network: open("net"), ipc: open("ipc"), uts: open("uts"), ..Joined::default() };
     let joiner = second.launch_joined(stdio, joined).unwrap();
     let mut output = [0; 12];
     reader.read_exact(&mut output).unwrap();
