@@ -73,21 +73,48 @@ fn afloat(host: &Host) -> Result<BTreeSet<ContainerId>, Error> {
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
+/// So many are read faster by all processors at once than by one.
+const MANY: usize = 200;
+
 fn views(
     host: &Host,
     ids: impl IntoIterator<Item = ContainerId>,
-    state: impl Fn(&ContainerId) -> Result<State, Error>,
+    state: impl Fn(&ContainerId) -> Result<State, Error> + Sync,
 ) -> Result<Vec<View>, Error> {
-    let names = links::all(&host.home.names()).map_err(Error::io("reading the containers' names"))?;
-    let mut names: BTreeMap<String, String> = names.into_iter().map(|(name, holder)| (holder, name)).collect();
-    let mut views = Vec::new();
-    for id in ids {
-        // Read first: it is what goes first when a container is removed meanwhile.
-        if let Some(config) = read::<Config>(&host.home.container(&id))? {
-            let name = names.remove(id.as_str()).unwrap_or_default();
-            views.push(View { config, name, state: state(&id)? });
-        }
+    let ids: Vec<ContainerId> = ids.into_iter().collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
     }
+    let names = links::all(&host.home.names()).map_err(Error::io("reading the containers' names"))?;
+    let names: BTreeMap<String, String> = names.into_iter().map(|(name, holder)| (holder, name)).collect();
+    let some = |ids: &[ContainerId]| -> Result<Vec<View>, Error> {
+        let mut views = Vec::with_capacity(ids.len());
+        for id in ids {
+            // Read first: it is what goes first when a container is removed meanwhile.
+            if let Some(config) = read::<Config>(&host.home.container(id))? {
+                let name = names.get(id.as_str()).cloned().unwrap_or_default();
+                views.push(View { config, name, state: state(id)? });
+            }
+        }
+        Ok(views)
+    };
+    let parts = if ids.len() < MANY { 1 } else { std::thread::available_parallelism().map_or(1, usize::from).min(8) };
+    let mut views = if parts == 1 {
+        some(&ids)?
+    } else {
+        std::thread::scope(|scope| {
+            let some = &some;
+            let readers: Vec<_> =
+                ids.chunks(ids.len().div_ceil(parts)).map(|ids| scope.spawn(move || some(ids))).collect();
+            let mut views = Vec::with_capacity(ids.len());
+            for reader in readers {
+                views.extend(
+                    reader.join().map_err(|_| Error::Conflict("reading the containers' records failed".into()))??,
+                );
+            }
+            Ok::<_, Error>(views)
+        })?
+    };
     views.sort_by_key(|view| std::cmp::Reverse(view.config.created));
     Ok(views)
 }

@@ -10,7 +10,7 @@ use spec::container::LogDriver;
 use spec::id::ContainerId;
 use spec::time::Time;
 
-use super::{find, now, visit};
+use super::{find, now, start, visit};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -44,9 +44,7 @@ pub fn logs(
     on: &mut dyn FnMut(Entry) -> More,
 ) -> Result<(), Error> {
     if find::record(host, id)?.config.host.log.driver == LogDriver::None {
-        return Err(Error::NotYet(
-            "configured logging driver does not support reading: reading what was not kept".into(),
-        ));
+        return Err(Error::Conflict("configured logging driver does not support reading".into()));
     }
     let reading = || Error::io("reading the container's log");
     let mut reader = Reader::open(&host.home.container(id), query).map_err(reading())?;
@@ -66,17 +64,17 @@ pub fn logs(
         }
         let Some(client) = &monitor else { return Ok(()) };
         let Some(left) = left(query.until) else { return Ok(()) };
-        if wait(&mut reader, client, left)? == Woken::Stopped {
+        if wait(&mut reader, client, left)? == Woken::Ended && !goes_on(host, id, client)? {
             // Read on once more: its last words may have come after our last look.
             monitor = None;
         }
     }
 }
 
-/// The monitor, asked to tell when the container stops; none: it does not run.
+/// The monitor, asked to tell when the container's process ends; none: it does not run.
 fn listen(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
     let Some(client) = visit::living(host, id)? else { return Ok(None) };
-    visit::ask(&client, &Ask::Wait(Until::NotRunning), None)?;
+    visit::ask(&client, &Ask::Wait(Until::NextExit), None)?;
     Ok(Some(client))
 }
 
@@ -91,7 +89,13 @@ fn left(until: Option<Time>) -> Option<Option<Timespec>> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Woken {
     Written,
-    Stopped,
+    Ended,
+}
+
+/// Whether its restart policy starts it again: then its next end is the one to hear of.
+fn goes_on(host: &Host, id: &ContainerId, client: &Client) -> Result<bool, Error> {
+    // A monitor that is gone tells so when it is listened to.
+    Ok(start::is_running(host, id)? && visit::ask(client, &Ask::Wait(Until::NextExit), None).is_ok())
 }
 
 fn wait(reader: &mut Reader, client: &Client, left: Option<Timespec>) -> Result<Woken, Error> {
@@ -110,7 +114,7 @@ fn wait(reader: &mut Reader, client: &Client, left: Option<Timespec>) -> Result<
         return Ok(Woken::Written);
     }
     match client.tell() {
-        Ok(_) | Err(ClientError::Gone) => Ok(Woken::Stopped),
+        Ok(_) | Err(ClientError::Gone) => Ok(Woken::Ended),
         Err(other) => Err(Error::other("listening to the container's monitor")(other)),
     }
 }

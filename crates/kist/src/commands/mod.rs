@@ -7,12 +7,13 @@ mod exec;
 mod history;
 mod images;
 mod import;
-mod info;
+
 mod inspect;
 mod kill;
 mod listing;
 mod load;
 mod logs;
+mod machine;
 mod pause;
 mod prune;
 mod ps;
@@ -51,7 +52,7 @@ static VERBS: &[&Verb] = &[
     &ps::PS,
     &images::IMAGES,
     &version::VERSION,
-    &info::INFO,
+    &machine::INFO,
     &attach::ATTACH,
     &run::CREATE,
     &history::HISTORY,
@@ -356,6 +357,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "texts in full")]
     fn help_looks_as_dockers() {
         check(
             "rmi -h",
