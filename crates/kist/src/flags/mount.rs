@@ -208,7 +208,7 @@ mod tests {
             Volume::Mount(UserMount { target, readonly, kind: UserMountKind::Bind { source, .. } }) => {
                 (source, target, *readonly)
             }
-            other => panic!("{other:?}"),
+            Volume::Mount(_) | Volume::Anonymous(_) | Volume::Named(_) => panic!("{volume:?}"),
         }
     }
 
