@@ -30,6 +30,9 @@ pub fn load(
     let machine = Platform::host();
     let loaded = match archive {
         Archive::File(archive) => host.store.load_file(Load { archive, platform: platform.unwrap_or(&machine) }, on),
+        Archive::Stream(_) if platform.is_some_and(|platform| *platform != machine) => {
+            return Err(Error::NotYet("loading for another platform from a pipe instead of a file".into()));
+        }
         Archive::Stream(stream) => host.store.load(stream, on),
     };
     Ok(loaded?)

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
+use std::os::fd::AsFd as _;
 
 use engine::image::load::{Archive, load};
 use spec::digest::DiffId;
@@ -47,7 +48,12 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             if stdin.is_terminal() {
                 return Err(Report::plain("requested load from stdin, but stdin is empty"));
             }
-            load(&cli.host()?, Archive::Stream(&mut stdin), platform.as_ref(), &mut on)
+            // `< file`: it can be read in place.
+            let file = stdin.as_fd().try_clone_to_owned().map(File::from);
+            match file.and_then(|file| Ok((file.metadata()?.is_file(), file))) {
+                Ok((true, file)) => load(&cli.host()?, Archive::File(file), platform.as_ref(), &mut on),
+                Ok((false, _)) | Err(_) => load(&cli.host()?, Archive::Stream(&mut stdin), platform.as_ref(), &mut on),
+            }
         }
     };
     progress.end();
