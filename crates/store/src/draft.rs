@@ -11,7 +11,7 @@ use spec::id::ContainerId;
 
 use crate::image::Image;
 use crate::record::{DraftRecord, Writes};
-use crate::store::{Passing, Store, StoreError};
+use crate::store::{REMOVED, Store, StoreError};
 use crate::walk::{extent, is_missing};
 
 impl Store {
@@ -68,9 +68,10 @@ impl Store {
     /// [`StoreError::Io`].
     pub fn remove_draft(&self, id: &ContainerId) -> Result<(), StoreError> {
         let dir = self.draft_dir(id);
-        let away = self.passing(Passing::Removed);
+        // Named by the container: whoever finishes what a crash cut short finds the rest of it.
+        let away = self.drafts_dir().join(format!("{REMOVED}{id}"));
         match faults::act("remove draft").and_then(|()| fs::rename(&dir, &away)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => other.map_err(StoreError::io("removing", &dir))?,
         }
         remove_tree(&away).map_err(StoreError::io("removing", &away))
