@@ -1,6 +1,6 @@
 //! Where a command is, as Go's `exec.LookPath` finds it: the texts of its errors decide Docker's exit codes.
 
-use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
+use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, accessat, openat2, stat};
 use rustix::io::Errno;
 
 use crate::failure::InitFailure;
@@ -34,10 +34,22 @@ fn executable(path: &str) -> Result<(), Why> {
     if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
         return Err(Why::Refused(Errno::ISDIR));
     }
+    if is_ourselves(path, &stat) {
+        return Err(Why::Refused(Errno::ACCESS));
+    }
     match accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS) {
         Ok(()) => Ok(()),
         // Filters that do not know faccessat2: the bits must do.
         Err(Errno::NOSYS | Errno::PERM) if stat.st_mode & 0o111 != 0 => Ok(()),
         Err(errno) => Err(Why::Refused(errno)),
     }
+}
+
+/// Whether a magic link of /proc leads to the program that we still are: the container shall not execute it (CVE-2019-5736). The same
+/// program where a user put it is an ordinary file.
+fn is_ourselves(path: &str, stat: &Stat) -> bool {
+    let own = rustix::fs::stat("/proc/self/exe");
+    own.is_ok_and(|own| (own.st_dev, own.st_ino) == (stat.st_dev, stat.st_ino))
+        && openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+            .is_err_and(|errno| errno == Errno::LOOP)
 }
