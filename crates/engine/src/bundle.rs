@@ -280,7 +280,13 @@ fn default_mounts(config: &Config, facts: &Facts) -> Vec<Mount> {
     match &host.ipc {
         NamespaceMode::Host => {
             mounts.push(bind("/dev/shm", Path::new("/dev/shm"), MountAttributes::default()));
-            mounts.push(bind("/dev/mqueue", Path::new("/dev/mqueue"), MountAttributes::default()));
+            // The file system is of the IPC namespace, whoever mounts it; the machine may have it mounted nowhere. A user namespace
+            // that does not own the queues may only bind what is mounted.
+            mounts.push(if host.userns == NamespaceMode::Private {
+                bind("/dev/mqueue", Path::new("/dev/mqueue"), MountAttributes::default())
+            } else {
+                filesystem("/dev/mqueue", "mqueue", &[], locked)
+            });
         }
         NamespaceMode::Container(_) => {
             mounts.push(Mount {

@@ -4,9 +4,10 @@ use std::os::fd::OwnedFd;
 
 use monitor::Client;
 use monitor::protocol::{Ask, Attach, Size, Target, Until};
+use monitor::status::Phase;
 use spec::id::ContainerId;
 
-use super::{start, visit};
+use super::visit;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -22,8 +23,15 @@ pub fn attach(
     console: Option<Size>,
 ) -> Result<Client, Error> {
     let stopped = || Error::Conflict("You cannot attach to a stopped container, start it first".into());
-    if !start::is_running(host, id)? {
-        return Err(stopped());
+    match monitor::status::of(&host.home, id)?.status.phase() {
+        Phase::Running => {}
+        Phase::Paused => {
+            return Err(Error::Conflict("You cannot attach to a paused container, unpause it first".into()));
+        }
+        Phase::Restarting => {
+            return Err(Error::Conflict("You cannot attach to a restarting container, wait until it is running".into()));
+        }
+        Phase::Created | Phase::Exited | Phase::Removing => return Err(stopped()),
     }
     let client = visit::living(host, id)?.ok_or_else(stopped)?;
     visit::ask(&client, &Ask::Attach(how), Some(&stream))?;

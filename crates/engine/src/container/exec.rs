@@ -77,7 +77,10 @@ pub fn exec(host: &Host, id: &ContainerId, how: Exec) -> Result<Running, Error> 
     visit::ask(&client, &ask, how.stream.as_ref())?;
     match visit::hear(&client, id) {
         Ok(_) => Ok(Running { client, id: exec_id }),
-        Err(Error::Start { message, exit_code }) => Err(Error::Exec { message, exit_code }),
+        // Where a container says 128, one more process says 126 (docker/cli `getExecExitStatus`).
+        Err(Error::Start { message, exit_code }) => {
+            Err(Error::Exec { message, exit_code: if exit_code == 127 { 127 } else { 126 } })
+        }
         Err(other) => Err(other),
     }
 }
