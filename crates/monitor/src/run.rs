@@ -162,7 +162,8 @@ impl Owner {
             signal: None,
             oom_killed: false,
             error: failure.message.clone(),
-            started: None,
+            // Of the run before, if there was one.
+            started: if let Status::Exited(last) = &self.state.status { last.started } else { None },
             finished: clock::now(),
             restarts: self.restarts.count,
             by_user: false,

@@ -151,9 +151,17 @@ pub(crate) fn phase(view: &View) -> Phase {
         },
         Status::Paused(life) => Phase::Paused { since: timestamp(life.since) },
         Status::Restarting { last, .. } => Phase::Restarting { exit_code: last.code, at: timestamp(last.finished) },
+        // As Docker has it: what failed to start the first time is still what it was.
+        Status::Exited(exit) if exit.started.is_none() => Phase::Created,
         Status::Exited(exit) => Phase::Exited { exit_code: exit.code, at: timestamp(exit.finished) },
         Status::Removing => Phase::Removing,
     }
+}
+
+/// The COMMAND column: words with blanks are quoted, but for the first (moby `container/view.go`).
+fn command_line(config: &spec::container::Config) -> String {
+    let quoted = |(n, word): (usize, &String)| if n > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    config.args().enumerate().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn config(config: &spec::container::Config) -> Config {
@@ -545,7 +553,7 @@ pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader
         names: vec![view.name.clone()],
         image: config.image_name.clone(),
         image_id: config.image.to_string(),
-        command: config.args().cloned().collect::<Vec<_>>().join(" "),
+        command: command_line(config),
         created: timestamp(config.created),
         phase: phase(view),
         ports: Vec::new(),
