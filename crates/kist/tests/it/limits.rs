@@ -237,6 +237,6 @@ fn limits_can_be_changed_while_it_runs() {
     if out.stderr.contains("not there yet") || out.stderr.contains("unknown command") {
         testkit::skip!("update is not there");
     }
-    assert_eq!((out.stdout.as_str(), out.code), ("c\n", 0), "{}", out.stderr);
+    assert_eq!((out.stdout.as_str(), out.code), ("box\n", 0), "{}", out.stderr);
     assert_eq!(fs::read_to_string(path).unwrap().trim(), "100663296");
 }

@@ -93,7 +93,7 @@ fn cgroup(pid: u32, controller: &str) -> PathBuf {
             names.split(',').any(|name| name == wanted).then(|| path.trim_start_matches('/').to_owned())
         })
     };
-    let own = of(controller);
+    let own = of(controller).filter(|_| !controller.is_empty());
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let point = mounts.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;

@@ -104,7 +104,7 @@ fn a_file_on_a_directory_is_told_in_dockers_words() {
     let kist = busybox();
     let dir = dir(&kist);
     let out = try_sh(&kist, &format!("-v {dir}/file:/etc"), "true");
-    assert_eq!(out.code, 127, "{}", out.stderr);
+    assert_eq!(out.code, 125, "{}", out.stderr);
     let hint = "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type";
     assert!(out.stderr.contains(hint), "{}", out.stderr);
     let out = try_sh(&kist, &format!("-v {dir}:/etc/passwd"), "true");
