@@ -113,6 +113,10 @@ impl Error {
             "the program is for another processor architecture than this machine's",
         );
         say(
+            text.contains("container init: exec ") && text.contains("no such file or directory"),
+            "the program is there and what interprets it is not: the first line of a script, or a program's dynamic loader",
+        );
+        say(
             text.starts_with("No such image"),
             "`kist images` lists what there is; `kist load -i FILE` and `kist import FILE` bring images in",
         );

@@ -57,10 +57,23 @@ pub(crate) fn explain(error: &Error) -> String {
         }
         source = cause.source();
     }
+    text = plain_words(&text);
     for remedy in error.remedies() {
         let _ = write!(text, "\n  {remedy}");
     }
     text
+}
+
+/// The kernel's errors as Go prints them, which scripts look for and exit codes follow: in lower case, without their number.
+fn plain_words(text: &str) -> String {
+    let plain = |part: &str| match part.rsplit_once(" (os error ") {
+        Some((words, _)) => {
+            let mut letters = words.chars();
+            letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+        }
+        None => part.to_owned(),
+    };
+    text.split(": ").map(plain).collect::<Vec<_>>().join(": ")
 }
 
 /// Docker's rule for `run`, `create` and `start`: the exit code follows from the words (docker/cli `toStatusError`).

@@ -167,6 +167,18 @@ impl Verb {
                 }
             }
         }
+        // What stands before the first word is a flag, if an unknown one.
+        if let (Words::Command(_), Some(first)) = (self.words, words.first().filter(|word| word.len() > 1)) {
+            let typed = first.split('=').next().unwrap_or_default();
+            match (typed.strip_prefix("--"), typed.strip_prefix('-').and_then(|rest| rest.chars().next())) {
+                (Some(long), _) => return Err(self.usage_error(&format!("unknown flag: --{long}"), "Run")),
+                (None, Some(letter)) => {
+                    let text = format!("unknown shorthand flag: '{letter}' in {typed}");
+                    return Err(self.usage_error(&text, "Run"));
+                }
+                (None, None) => {}
+            }
+        }
         self.count(words.len())?;
         Ok(Some(Args { matches, words }))
     }
