@@ -102,10 +102,11 @@ impl Owner {
             Ok((pid, warnings)) => Ok(Some(Tell::Started { pid, warnings })),
             Err(error) => {
                 let failure = error.failure();
-                // Told first: with `--rm` nothing of the container is left after the next line.
-                self.tell(from, &Tell::Failed(failure.clone()));
+                // Whoever asked for the start hears why it failed, and does not hear of an end besides: once the exit is recorded and
+                // the name of a container with `--rm` is free again.
+                self.waits.forget(from);
                 self.never_ran(&failure);
-                Ok(None)
+                Ok(Some(Tell::Failed(failure)))
             }
         }
     }
