@@ -102,10 +102,28 @@ impl Writer {
             encode(&mut note, &[text.as_bytes()], Stream::Stderr, now);
         }
         note.extend_from_slice(lines);
-        match self.put(&note) {
-            Ok(()) => self.lost = 0,
-            Err(_) => self.lost += taken,
+        let mut rest = note.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(self.cut(rest));
+            if self.put(now).is_err() {
+                self.lost += taken;
+                return;
+            }
+            rest = later;
         }
+        self.lost = 0;
+    }
+
+    /// How many of these bytes go into one file: lines are never parted, and a fresh file takes a line whatever its length.
+    fn cut(&self, lines: &[u8]) -> usize {
+        let within = |room: u64| {
+            let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
+            let whole = room == lines.len();
+            if whole { Some(room) } else { lines[..room].iter().rposition(|b| *b == b'\n').map(|at| at + 1) }
+        };
+        let first = || lines.iter().position(|b| *b == b'\n').map(|at| at + 1);
+        let cut = within(self.max_size.saturating_sub(self.size)).or_else(|| within(self.max_size)).or_else(first);
+        cut.unwrap_or(lines.len())
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
