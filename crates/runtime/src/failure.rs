@@ -34,6 +34,8 @@ pub enum InitFailure {
     },
     /// A mount target that only masks may cover.
     InsideProc(PathBuf),
+    /// Only a procfs may take the place of the container's own: what masks and checks go by is in it.
+    NotProc(PathBuf),
     /// proc and sysfs go onto ordinary directories only: a symlink of the image's would put them elsewhere.
     NotOrdinary(String),
     /// The working directory.
@@ -99,6 +101,7 @@ impl fmt::Display for InitFailure {
                 Ok(())
             }
             InitFailure::InsideProc(target) => write!(f, "{target:?} cannot be mounted because it is inside /proc"),
+            InitFailure::NotProc(target) => write!(f, "{target:?} cannot be mounted because it is not of type proc"),
             InitFailure::NotOrdinary(fstype) => {
                 write!(f, "filesystem {fstype:?} must be mounted on ordinary directory")
             }
@@ -142,6 +145,7 @@ impl InitFailure {
             | InitFailure::UnknownGroup(_)
             | InitFailure::IdRange
             | InitFailure::InsideProc(_)
+            | InitFailure::NotProc(_)
             | InitFailure::NotOrdinary(_)
             | InitFailure::Missing { .. }
             | InitFailure::Step(..) => 128,

@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::CWD;
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
     fsmount, fsopen, open_tree,
@@ -37,6 +37,7 @@ impl Sources {
 }
 
 fn clone_tree(mount: &Mount, source: &Path, recursive: bool) -> Result<OwnedFd, InitFailure> {
+    check_propagation(mount, source)?;
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
@@ -45,6 +46,30 @@ fn clone_tree(mount: &Mount, source: &Path, recursive: bool) -> Result<OwnedFd, 
         let failed = InitFailure::Mount { source: shown(source), target: mount.target.clone(), errno: errno.into() };
         needs("open_tree(2), for bind mounts", "5.2", errno.into(), failed)
     })
+}
+
+/// A bind mount passes on what its source does: who asked for more hears it now (moby `ensureShared`).
+fn check_propagation(mount: &Mount, source: &Path) -> Result<(), InitFailure> {
+    let (wanted, kind): (&[&str], _) = match mount.propagation {
+        Some(Propagation::Shared | Propagation::Rshared) => (&["shared:"], "shared"),
+        Some(Propagation::Slave | Propagation::Rslave) => (&["shared:", "master:"], "shared or slave"),
+        Some(Propagation::Private | Propagation::Rprivate) | None => return Ok(()),
+    };
+    let doing = || format!("reading the mounts of {}", source.display());
+    // What is missing is told where it is opened.
+    let Ok(stat) = statx(CWD, source, AtFlags::empty(), StatxFlags::MNT_ID) else { return Ok(()) };
+    let id = stat.stx_mnt_id.to_string();
+    let table = std::fs::read_to_string("/proc/self/mountinfo");
+    let table = table.map_err(|e| InitFailure::Step(doing(), (&e).into()))?;
+    let fields = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let line = table.lines().map(fields).find(|fields| fields.first() == Some(&id)).unwrap_or_default();
+    let tags = line.iter().skip(6).take_while(|field| *field != "-");
+    if tags.into_iter().any(|tag| wanted.iter().any(|wanted| tag.starts_with(wanted))) {
+        return Ok(());
+    }
+    let point = line.get(4).map_or("", String::as_str);
+    let text = format!("path {} is mounted on {point} but it is not a {kind} mount", source.display());
+    Err(InitFailure::Step(text, rustix::io::Errno::INVAL.into()))
 }
 
 /// Whether /dev is ours to fill: not when the user brought a /dev of the host's.
@@ -81,6 +106,9 @@ fn bind(root: Root<'_>, mount: &Mount, path: &Path, tree: Option<BorrowedFd<'_>>
     let tree = tree.ok_or(rustix::io::Errno::NOENT).doing(|| format!("opening {}", path.display()))?;
     bind_attributes(tree, mount)?;
     let kind = Kind::of(tree).doing(|| format!("stat {}", path.display()))?;
+    if mount.target == Path::new("/proc") && !is_proc(tree).doing(|| format!("statfs {}", path.display()))? {
+        return Err(InitFailure::NotProc(mount.target.clone()));
+    }
     let target = root.make(&mount.target, kind)?;
     place(tree, target.as_fd(), &shown(path), mount)
 }
