@@ -1,9 +1,9 @@
 //! Containers' writable layers.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use disk::{Durability, faults, remove_tree, write};
 use rustix::fs::RawMode;
@@ -30,6 +30,16 @@ impl Store {
     /// As [`Store::draft`].
     pub fn draft_volatile(&self, id: &ContainerId, image: Option<&Image>) -> Result<(), StoreError> {
         self.draft_with(id, image, Writes::Volatile)
+    }
+
+    /// Puts an empty file into the root of a layer in which nothing has run yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn mark_draft(&self, id: &ContainerId, name: &str) -> Result<(), StoreError> {
+        let path = self.draft_dir(id).join("upper").join(name);
+        let made = File::options().write(true).create_new(true).mode(0o755).open(&path);
+        made.map(drop).map_err(StoreError::io("making", &path))
     }
 
     fn draft_with(&self, id: &ContainerId, image: Option<&Image>, writes: Writes) -> Result<(), StoreError> {
@@ -67,14 +77,26 @@ impl Store {
     /// # Errors
     /// [`StoreError::Io`].
     pub fn remove_draft(&self, id: &ContainerId) -> Result<(), StoreError> {
-        let dir = self.draft_dir(id);
-        // Named by the container: whoever finishes what a crash cut short finds the rest of it.
-        let away = self.drafts_dir().join(format!("{REMOVED}{id}"));
-        match faults::act("remove draft").and_then(|()| fs::rename(&dir, &away)) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            other => other.map_err(StoreError::io("removing", &dir))?,
-        }
+        self.end_draft(id)?;
+        let away = self.ended_draft(id);
         remove_tree(&away).map_err(StoreError::io("removing", &away))
+    }
+
+    /// The first and short half of that: it uses no image any more when this returns, and only its files are left.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn end_draft(&self, id: &ContainerId) -> Result<(), StoreError> {
+        let dir = self.draft_dir(id);
+        match faults::act("remove draft").and_then(|()| fs::rename(&dir, self.ended_draft(id))) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other.map_err(StoreError::io("removing", &dir)),
+        }
+    }
+
+    /// Named by the container: whoever finishes what a crash cut short finds the rest of it.
+    fn ended_draft(&self, id: &ContainerId) -> PathBuf {
+        self.drafts_dir().join(format!("{REMOVED}{id}"))
     }
 
     /// What a container wrote: `SIZE` of `docker ps -s`.

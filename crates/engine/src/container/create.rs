@@ -10,7 +10,7 @@ use spec::mount::{MissingSource, UserMountKind};
 use spec::resources::For;
 use store::Image;
 
-use super::find;
+use super::{Record, find};
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
@@ -75,10 +75,12 @@ pub struct Create {
 }
 
 /// A new container.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Created {
     /// Its identifier.
     pub id: ContainerId,
+    /// What was written down.
+    pub record: Record,
     /// What the user should know.
     pub warnings: Vec<String>,
 }
@@ -88,8 +90,15 @@ pub struct Created {
 /// # Errors
 /// A name that is taken or malformed, options that contradict each other; then nothing was made.
 pub fn create(host: &Host, image: &Image, request: Create) -> Result<Created, Error> {
+    create_as(host, image, request, new_id()?)
+}
+
+/// The same, with an identifier from [`super::start::Early`].
+///
+/// # Errors
+/// As [`create`].
+pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -> Result<Created, Error> {
     check(&request)?;
-    let id = new_id()?;
     let name = request.name.clone();
     let durability = if request.host.auto_remove { Durability::Volatile } else { Durability::Durable };
     let mut settings = request.settings.clone();
@@ -105,7 +114,7 @@ pub fn create(host: &Host, image: &Image, request: Create) -> Result<Created, Er
         // The first error is the one to tell; what this cannot finish, the next command finds in limbo.
         let _ = host.sweep();
     }
-    made.map(|()| Created { id, warnings })
+    made.map(|()| Created { id, record: Record { config, settings }, warnings })
 }
 
 /// Made in limbo, where a crash leaves it to the next command; the commit is the moment the container comes to be.
@@ -124,13 +133,15 @@ fn make(
     } else {
         host.store.draft(&config.id, Some(image))?;
     }
+    // Programs that want to know whether they run in a container look for it (moby `initlayer`).
+    host.store.mark_draft(&config.id, ".dockerenv")?;
     write(making.dir(), config, durability)?;
     write(making.dir(), settings, durability)?;
     making.commit(durability).map_err(Error::io("making the container's directory"))
 }
 
 /// An identifier whose short form is not all digits, because it becomes the host name.
-fn new_id() -> Result<ContainerId, Error> {
+pub(super) fn new_id() -> Result<ContainerId, Error> {
     loop {
         let mut bytes = [0; 32];
         super::random(&mut bytes)?;
