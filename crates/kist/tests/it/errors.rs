@@ -12,27 +12,60 @@ fn check(args: &[&str], want: Expect) {
 
 #[test]
 fn a_missing_command() {
-    check(&["run", "--rm", "--network", "none", "busybox", "nothing-like-it"], expect![[""]]);
+    check(&["run", "--rm", "--network", "none", "busybox", "nothing-like-it"], expect![[r#"
+        [stderr]
+        kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nothing-like-it": executable file not found in $PATH
+          the command is looked up in the image's PATH: is it in the image, and spelled as there?
+
+        Run 'kist run --help' for more information
+        [exit 127]
+    "#]]);
 }
 
 #[test]
 fn a_missing_path() {
-    check(&["run", "--rm", "--network", "none", "busybox", "/nothing/like/it"], expect![[""]]);
+    check(&["run", "--rm", "--network", "none", "busybox", "/nothing/like/it"], expect![[r#"
+        [stderr]
+        kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/nothing/like/it": stat /nothing/like/it: no such file or directory
+
+        Run 'kist run --help' for more information
+        [exit 127]
+    "#]]);
 }
 
 #[test]
 fn a_file_that_cannot_be_executed() {
-    check(&["run", "--rm", "--network", "none", "busybox", "/etc/passwd"], expect![[""]]);
+    check(&["run", "--rm", "--network", "none", "busybox", "/etc/passwd"], expect![[r#"
+        [stderr]
+        kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/etc/passwd": permission denied
+
+        Run 'kist run --help' for more information
+        [exit 126]
+    "#]]);
 }
 
 #[test]
 fn a_missing_image() {
-    check(&["run", "nothing-like-it"], expect![[""]]);
+    check(&["run", "nothing-like-it"], expect![[r#"
+        [stderr]
+        Unable to find image 'nothing-like-it:latest' locally
+        latest: Pulling from library/nothing-like-it
+        kist: Error response from daemon: pull access denied for nothing-like-it, repository does not exist or may require 'docker login': pulling from a registry is not there yet in kist
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]]);
 }
 
 #[test]
 fn a_reference_that_is_none() {
-    check(&["run", "UPPER/case"], expect![[""]]);
+    check(&["run", "UPPER"], expect![[r#"
+        [stderr]
+        kist: Error response from daemon: invalid reference format: repository name (UPPER) must be lowercase
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]]);
 }
 
 #[test]
@@ -40,7 +73,13 @@ fn an_image_for_another_architecture() {
     let kist = empty();
     kist.load_image(&testkit::busybox().name("foreign").architecture("s390x"));
     let out = kist.run(&["run", "--rm", "--network", "none", "foreign"]);
-    expect![[""]].assert_eq(&out.scrubbed());
+    expect![[r#"
+        [stderr]
+        kist: Error response from daemon: image with reference foreign was found but its platform (linux/s390x) does not match the specified platform (linux/amd64)
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]].assert_eq(&out.scrubbed());
 }
 
 #[test]
@@ -49,7 +88,14 @@ fn a_program_for_another_architecture() {
     let program = [b"\x7fELF\x02\x01\x01".as_slice(), &[0; 9], &[2, 0, 22, 0], &[0; 200]].concat();
     kist.load_image(&testkit::busybox().name("foreign").file("bin/foreign", 0o755, program));
     let out = kist.run(&["run", "--rm", "--network", "none", "foreign", "foreign"]);
-    expect![[""]].assert_eq(&out.scrubbed());
+    expect![[r#"
+        [stderr]
+        kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec foreign: exec format error
+          the program is for another processor architecture than this machine's
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]].assert_eq(&out.scrubbed());
 }
 
 #[test]
@@ -57,27 +103,76 @@ fn a_script_whose_interpreter_is_missing() {
     let kist = empty();
     kist.load_image(&testkit::busybox().name("odd").file("bin/script", 0o755, "#!/bin/nothing-like-it\n"));
     let out = kist.run(&["run", "--rm", "--network", "none", "odd", "script"]);
-    expect![[""]].assert_eq(&out.scrubbed());
+    expect![[r#"
+        [stderr]
+        kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec script: no such file or directory
+          the program is there and what interprets it is not: the first line of a script, or a program's dynamic loader
+
+        Run 'kist run --help' for more information
+        [exit 127]
+    "#]].assert_eq(&out.scrubbed());
 }
 
 #[test]
 fn unknown_words() {
-    check(&["nonsense"], expect![[""]]);
-    check(&["run", "--nonsense", "busybox"], expect![[""]]);
-    check(&["rm"], expect![[""]]);
-    check(&["run", "-m", "lots", "busybox"], expect![[""]]);
+    check(&["nonsense"], expect![[r#"
+        [stderr]
+        kist: unknown command: kist nonsense
+
+        Run 'kist --help' for more information
+        [exit 1]
+    "#]]);
+    check(&["run", "--nonsense", "busybox"], expect![[r#"
+        [stderr]
+        unknown flag: --nonsense
+
+        Usage:  kist run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]]);
+    check(&["rm"], expect![[r#"
+        [stderr]
+        kist: 'kist rm' requires at least 1 argument
+
+        Usage:  kist rm [OPTIONS] CONTAINER [CONTAINER...]
+
+        See 'kist rm --help' for more information
+        [exit 1]
+    "#]]);
+    check(&["run", "-m", "lots", "busybox"], expect![[r#"
+        [stderr]
+        invalid argument "lots" for "-m, --memory" flag: invalid size: 'lots'
+
+        Usage:  kist run [OPTIONS] IMAGE [COMMAND] [ARG...]
+
+        Run 'kist run --help' for more information
+        [exit 125]
+    "#]]);
 }
 
 #[test]
 fn a_missing_container() {
-    check(&["start", "nothing", "either"], expect![[""]]);
+    check(&["start", "nothing", "either"], expect![[r#"
+        [stderr]
+        Error response from daemon: No such container: nothing
+          `kist ps -a` lists what there is
+        Error response from daemon: No such container: either
+          `kist ps -a` lists what there is
+        failed to start containers: nothing, either
+        [exit 1]
+    "#]]);
 }
 
 #[test]
 fn a_root_that_is_no_directory() {
     let kist = empty();
     std::fs::write(kist.root(), "a file").unwrap();
-    expect![[""]].assert_eq(&kist.run(&["ps"]).scrubbed());
+    expect![[r#"
+        [stderr]
+        Error response from daemon: <root>/root/format.json: not a directory
+        [exit 1]
+    "#]].assert_eq(&kist.run(&["ps"]).scrubbed());
     std::fs::remove_file(kist.root()).unwrap();
 }
 
@@ -106,7 +201,11 @@ fn a_root_of_a_later_kist_is_left_alone() {
     std::fs::write(&path, later).unwrap();
     let out = kist.fails(&["ps"]);
     std::fs::write(&path, text).unwrap();
-    expect![[""]].assert_eq(&out.scrubbed());
+    expect![[r#"
+        [stderr]
+        Error response from daemon: <root>/root/format.json has format 99; this kist knows formats up to 1
+        [exit 1]
+    "#]].assert_eq(&out.scrubbed());
 }
 
 #[test]
