@@ -15,7 +15,7 @@ mod replace;
 
 pub use home::{Home, HomeError};
 pub use journal::Journal;
-pub use limbo::Making;
+pub use limbo::{Ending, Making};
 pub use lock::Lock;
 pub use record::{DiskError, Record, read, read_at, write, write_at};
 pub use replace::{Durability, remove_tree, replace};

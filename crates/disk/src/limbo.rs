@@ -45,6 +45,23 @@ impl Making<'_> {
     }
 }
 
+/// A container that nobody finds any more. Dropped without [`Ending::clear`], its remains are left to the sweep.
+#[derive(Debug)]
+pub struct Ending {
+    dir: PathBuf,
+    _held: File,
+}
+
+impl Ending {
+    /// Removes its files, the last trace of it: what else belonged to it must be given back before.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn clear(self) -> io::Result<()> {
+        remove_tree(&self.dir)
+    }
+}
+
 impl Home {
     /// Begins a container.
     ///
@@ -66,22 +83,18 @@ impl Home {
         }
     }
 
-    /// Ends a container: takes its directory away, then gives back its name, its layer (`release`) and the files. What fails on the
-    /// way is finished by the next sweep.
+    /// Ends a container: when this returns nobody finds it any more and its name is free. Its layer and its files remain.
     ///
     /// # Errors
-    /// Of the file system or of `release`; `NotFound` when somebody else ended it.
-    pub fn end<E: From<io::Error>>(
-        &self,
-        id: &ContainerId,
-        release: impl FnOnce(&ContainerId) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// Of the file system; `NotFound` when somebody else ended it.
+    pub fn end(&self, id: &ContainerId) -> io::Result<Ending> {
         faults::act("end container")?;
         let held = File::open(self.container(id))?;
         held.lock()?;
         let dir = self.limbo().join(id.as_str());
         fs::rename(self.container(id), &dir)?;
-        self.finish(id, &dir, release)
+        self.free_name(id, &dir)?;
+        Ok(Ending { dir, _held: held })
     }
 
     /// Finishes what processes that died left in limbo.
@@ -99,7 +112,11 @@ impl Home {
                 other => other?,
             };
             match held.try_lock() {
-                Ok(()) => self.finish(&id, &entry.path(), &mut release)?,
+                Ok(()) => {
+                    self.free_name(&id, &entry.path())?;
+                    release(&id)?;
+                    Ending { dir: entry.path(), _held: held }.clear()?;
+                }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(e)) => return Err(e.into()),
             }
@@ -107,19 +124,13 @@ impl Home {
         Ok(())
     }
 
-    fn finish<E: From<io::Error>>(
-        &self,
-        id: &ContainerId,
-        dir: &Path,
-        release: impl FnOnce(&ContainerId) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The name's link moves in with what is about to be removed: taking a file away costs a disk more than moving it.
+    fn free_name(&self, id: &ContainerId, dir: &Path) -> io::Result<()> {
         for (name, holder) in links::all(&self.names())? {
             if holder == id.as_str() {
-                links::release(&self.names(), &name)?;
+                links::discard(&self.names(), &name, dir)?;
             }
         }
-        release(id)?;
-        remove_tree(dir)?;
         Ok(())
     }
 

@@ -53,6 +53,18 @@ pub fn release(dir: &Path, name: &str) -> io::Result<()> {
     }
 }
 
+/// Gives `name` back and moves its link into the directory `to`, which is about to be removed.
+///
+/// # Errors
+/// Of the file system.
+pub fn discard(dir: &Path, name: &str, to: &Path) -> io::Result<()> {
+    faults::act("release name")?;
+    match fs::rename(dir.join(name), to.join("name")) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
 /// Moves a claim from one name to another in one step; answers the holder of the new name if there is one, and then changes nothing.
 ///
 /// # Errors

@@ -156,16 +156,13 @@ fn a_container_comes_to_be_by_one_rename_and_ends_by_one() {
     making.commit(Durability::Durable).unwrap();
     assert!(home.container(&id(1)).join("note.json").is_file());
 
-    let mut released = Vec::new();
-    home.end::<io::Error>(&id(1), |id| {
-        released.push(id.clone());
-        Ok(())
-    })
-    .unwrap();
-    assert_eq!(released, [id(1)]);
+    let ending = home.end(&id(1)).unwrap();
     assert!(links::all(&home.names()).unwrap().is_empty());
+    assert!(!home.container(&id(1)).exists());
+    home.sweep::<io::Error>(|id| panic!("{id} is being ended")).unwrap();
+    ending.clear().unwrap();
     assert_eq!(fs::read_dir(dir.0.join("root/limbo")).unwrap().count(), 0);
-    let again = home.end::<io::Error>(&id(1), |_| Ok(()));
+    let again = home.end(&id(1));
     assert_eq!(again.unwrap_err().kind(), io::ErrorKind::NotFound);
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use disk::{DiskError, Home, Journal};
+use disk::{DiskError, Ending, Home, Journal};
 use runtime::cgroup::{Cgroup, CgroupError, CgroupPaths};
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
@@ -67,5 +67,30 @@ pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> 
 /// # Errors
 /// [`BurialError`]; [`BurialError::is_gone`] where there is no such container.
 pub fn remove_container(home: &Home, store: &Store, id: &ContainerId) -> Result<(), BurialError> {
-    home.end(id, |id| store.remove_draft(id).map_err(BurialError::from))
+    let files = home.end(id)?;
+    store.remove_draft(id)?;
+    Ok(files.clear()?)
+}
+
+/// What is left of a container that nobody finds any more: its files, if it had any, and its writable layer.
+#[derive(Debug)]
+pub(crate) struct Remains(Option<Ending>, Store);
+
+impl Remains {
+    /// Ends the container: when this returns its name is free and no image is used by it.
+    pub(crate) fn of(home: &Home, store: Store, id: &ContainerId) -> Result<Remains, BurialError> {
+        let files = match home.end(id) {
+            // Somebody else has ended it.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+            other => Some(other?),
+        };
+        store.end_draft(id)?;
+        Ok(Remains(files, store))
+    }
+
+    /// Removes them, the files last: as long as they are there, the sweep of [`Home`] finishes this after a crash.
+    pub(crate) fn clear(self, id: &ContainerId) -> Result<(), BurialError> {
+        self.1.remove_draft(id)?;
+        Ok(self.0.map_or(Ok(()), Ending::clear)?)
+    }
 }

@@ -86,19 +86,13 @@ impl Berth {
         }
     }
 
-    /// The directory. What lies in it goes when the container ends.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
-    /// Writes the bundle down and starts the monitor, which waits for [`Ask::Start`] and gives up when its last visitor leaves before.
+    /// Starts the monitor. It reads nothing of the container before it is asked something, so its records may still be written; when
+    /// its last visitor leaves without [`Ask::Start`] it gives up.
     /// This process must have a single thread, or none that opens descriptors without CLOEXEC.
     ///
     /// # Errors
-    /// Of the file system, or no process to be had.
-    pub fn spawn(self, home: &Home, bundle: &Bundle) -> Result<Client, ClientError> {
-        disk::write(&self.dir, bundle, Durability::Volatile)?;
+    /// No process to be had.
+    pub fn spawn(self, home: &Home, id: &ContainerId) -> Result<Spawned, ClientError> {
         let text = |bytes: &[u8]| {
             CString::new(bytes).map_err(|e| ClientError::Io("naming the container's directories", e.into()))
         };
@@ -106,7 +100,7 @@ impl Berth {
             text(ROLE.as_bytes())?,
             text(home.root().as_os_str().as_bytes())?,
             text(home.run().as_os_str().as_bytes())?,
-            text(bundle.id.as_str().as_bytes())?,
+            text(id.as_str().as_bytes())?,
         ];
         let argv = argv.each_ref().map(|word| word.as_c_str());
         let start = || -> io::Result<OwnedFd> {
@@ -121,7 +115,32 @@ impl Berth {
             sys::exec::spawn(exe.as_fd(), &argv, &env, &fds)?;
             Ok(ours)
         };
-        start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))
+        let client = start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))?;
+        Ok(Spawned { dir: self.dir, client })
+    }
+}
+
+/// A monitor that gets up, or waits for the first word. Dropped, it gives up.
+#[derive(Debug)]
+pub struct Spawned {
+    dir: PathBuf,
+    client: Client,
+}
+
+impl Spawned {
+    /// The run directory. What lies in it goes when the container ends.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes the bundle down, the last of what the monitor will read.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn brief(self, bundle: &Bundle) -> Result<Client, ClientError> {
+        disk::write(&self.dir, bundle, Durability::Volatile)?;
+        Ok(self.client)
     }
 }
 

@@ -33,6 +33,11 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     // No directory is kept from being unmounted.
     let _ = rustix::process::chdir("/");
     let sandbox = PathBuf::from(run).join(id.as_str());
+    // Until somebody asks, the container's records are still being written.
+    if !wire::wait(first.as_fd()) {
+        let _ = recovery::remove_sandbox(&sandbox);
+        return ExitCode::SUCCESS;
+    }
     let owner = first.try_clone().map_err(|e| StartError::Io("duplicating a descriptor", e)).and_then(|visitor| {
         let home = home.map_err(|e| StartError::Io("opening the directories", std::io::Error::other(e)))?;
         Owner::new(home, id, visitor, lock)

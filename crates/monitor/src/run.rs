@@ -6,6 +6,7 @@
 //!          -> claims given back -> started again after a pause, or (with --rm) the container removed
 //! ```
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use spec::time::Time;
 use store::{Mount, Store};
 
-use crate::burial;
+use crate::burial::{self, Remains};
 use crate::clock;
 use crate::exit::Exit;
 use crate::health::Health;
@@ -42,6 +43,8 @@ pub(crate) struct Run {
     pub(crate) oom: Option<OomWatch>,
     /// Its memory limit was met.
     memory_met: bool,
+    /// Its mount namespace, which would else end with its last process and keep that process's end waiting (0.4 ms).
+    mounts: Option<OwnedFd>,
     /// A user wanted it to end.
     pub(crate) by_user: bool,
     /// How it ended, while its output is still read.
@@ -125,6 +128,8 @@ impl Owner {
         let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
+        // A process that has ended already has none.
+        let mounts = File::open(format!("/proc/{}/ns/mnt", life.pid)).ok().map(OwnedFd::from);
         self.run = Some(Run {
             pidfd,
             life,
@@ -132,6 +137,7 @@ impl Owner {
             cgroup,
             oom,
             memory_met: false,
+            mounts,
             by_user: false,
             ended: None,
         });
@@ -201,6 +207,7 @@ impl Owner {
     pub(crate) fn finish_run(&mut self) {
         let Some(fate) = self.run.as_ref().and_then(|run| run.ended) else { return };
         let Some(mut run) = self.run.take() else { return };
+        let _mounts = run.mounts.take();
         self.alarms.clear();
         let now = clock::now();
         self.hub.disconnect(now);
@@ -269,35 +276,31 @@ impl Owner {
     pub(crate) fn bury(&mut self) {
         self.alarms.clear();
         self.stage = Stage::Over;
-        let mut buried = burial::give_back(&mut self.claims);
-        let exit = if let Status::Exited(exit) = &self.state.status { Some(exit.clone()) } else { None };
-        if self.habits.auto_remove || self.remove {
-            self.state.status = Status::Removing;
-            let _ = self.save();
-            buried = buried.and(self.remove_container());
-        }
+        let removed = (self.habits.auto_remove || self.remove).then(|| self.vanish());
+        let buried = burial::give_back(&mut self.claims);
         let stopped = self.waits.stopped();
         self.tell_all(stopped, &Tell::Done);
-        if self.state.status != Status::Removing {
-            return;
-        }
-        let (waiting, removing) = self.waits.removed();
-        let answer = match buried {
+        let Some(removed) = removed else { return };
+        let answer = match buried.and(removed.and_then(|remains| remains.clear(&self.id))) {
             Ok(()) => Tell::Done,
             Err(error) => crate::visits::failed(crate::protocol::FailureKind::System, &prepare::chain(&error)),
         };
+        let removing = self.waits.removed();
         self.tell_all(removing, &answer);
-        if let Some(exit) = exit {
-            self.tell_all(waiting, &Tell::Exited(exit));
-        }
     }
 
-    fn remove_container(&self) -> Result<(), burial::BurialError> {
-        let store = Store::open(self.home.root())?;
-        match burial::remove_container(&self.home, &store, &self.id) {
-            Err(e) if e.is_gone() => Ok(()),
-            other => other,
+    /// Nobody finds the container any more, its name is free and its image is not used: who waits for that hears of it now. What is
+    /// left is taken away after, by the next command if need be.
+    fn vanish(&mut self) -> Result<Remains, burial::BurialError> {
+        let status = std::mem::replace(&mut self.state.status, Status::Removing);
+        let remains = Store::open(self.home.root())
+            .map_err(burial::BurialError::from)
+            .and_then(|store| Remains::of(&self.home, store, &self.id));
+        if let Status::Exited(exit) = status {
+            let waiting = self.waits.vanished();
+            self.tell_all(waiting, &Tell::Exited(exit));
         }
+        remains
     }
 
     /// The pause of the restart policy is over.

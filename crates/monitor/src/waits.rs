@@ -42,9 +42,14 @@ impl Waits {
         self.extract(|what| what == For::Stopped)
     }
 
-    /// The container itself is gone: those who wanted to hear how it ended, and those who wanted it gone.
-    pub(crate) fn removed(&mut self) -> (Vec<u64>, Vec<u64>) {
-        (self.extract(|what| what == For::End(Until::Removed)), self.extract(|what| what == For::Removed))
+    /// Nobody finds the container any more: who wanted to hear how it ended.
+    pub(crate) fn vanished(&mut self) -> Vec<u64> {
+        self.extract(|what| what == For::End(Until::Removed))
+    }
+
+    /// Nothing is left of the container: who wanted it gone.
+    pub(crate) fn removed(&mut self) -> Vec<u64> {
+        self.extract(|what| what == For::Removed)
     }
 
     /// A visitor has left.
@@ -73,7 +78,8 @@ mod tests {
         assert_eq!(waits.ended(), [2, 3]);
         assert!(waits.ended().is_empty());
         assert_eq!(waits.stopped(), [5]);
-        assert_eq!(waits.removed(), (vec![4], vec![6]));
+        assert_eq!(waits.vanished(), [4]);
+        assert_eq!(waits.removed(), [6]);
     }
 
     #[test]

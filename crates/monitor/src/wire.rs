@@ -66,6 +66,12 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, limit: usize, flags: RecvFlags) ->
     Ok(Received::Datagram(bytes, fds))
 }
 
+/// Waits until something can be received, and leaves it there. False: the other end is gone.
+pub(crate) fn wait(socket: BorrowedFd<'_>) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::TRUNC;
+    rustix::io::retry_on_intr(|| recv(socket, &mut [0_u8; 0][..], flags)).is_ok_and(|(_, length)| length > 0)
+}
+
 /// Both ends of a connection.
 pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)

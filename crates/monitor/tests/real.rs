@@ -157,7 +157,11 @@ fn a_command_that_is_not_there() {
 fn nobody_starts_it() {
     let house = House::new();
     let container = house.create(Container::new(&["true"]));
+    drop(house.spawn(&container));
+    house.wait_gone(&container.id);
+
     let client = house.spawn(&container);
+    client.ask(&Ask::Wait(Until::NextExit), &[]).unwrap();
     let second = until(|| Client::connect(&house.home, &container.id).unwrap());
     drop(client);
     std::thread::sleep(Duration::from_millis(50));

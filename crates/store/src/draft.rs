@@ -1,8 +1,8 @@
 //! Containers' writable layers.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use disk::{Durability, faults, remove_tree, write};
@@ -30,16 +30,6 @@ impl Store {
     /// As [`Store::draft`].
     pub fn draft_volatile(&self, id: &ContainerId, image: Option<&Image>) -> Result<(), StoreError> {
         self.draft_with(id, image, Writes::Volatile)
-    }
-
-    /// Puts an empty file into the root of a layer in which nothing has run yet.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub fn mark_draft(&self, id: &ContainerId, name: &str) -> Result<(), StoreError> {
-        let path = self.draft_dir(id).join("upper").join(name);
-        let made = File::options().write(true).create_new(true).mode(0o755).open(&path);
-        made.map(drop).map_err(StoreError::io("making", &path))
     }
 
     fn draft_with(&self, id: &ContainerId, image: Option<&Image>, writes: Writes) -> Result<(), StoreError> {

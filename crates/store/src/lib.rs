@@ -20,6 +20,7 @@ mod places;
 mod record;
 mod remove;
 mod save;
+mod skeleton;
 mod store;
 pub mod tar;
 mod usage;

@@ -124,7 +124,11 @@ impl Store {
     fn overlay(&self, id: &ContainerId) -> Result<Overlay, StoreError> {
         let draft = self.draft_record(id)?;
         let dir = self.draft_dir(id);
-        let lowers = draft.layers.iter().rev().map(|chain| self.driver().lower(&self.snapshot(chain))).collect();
+        let mut lowers: Vec<PathBuf> =
+            draft.layers.iter().rev().map(|chain| self.driver().lower(&self.snapshot(chain))).collect();
+        if !lowers.is_empty() {
+            lowers.push(self.skeleton());
+        }
         let work = dir.join("work");
         if draft.writes == Writes::Volatile {
             // The kernel refuses an upper directory whose writes it may have lost: here nobody minds.

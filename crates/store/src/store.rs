@@ -11,6 +11,8 @@ use spec::digest::{ChainId, Digest, ImageId};
 use spec::id::ContainerId;
 use spec::reference::Reference;
 
+use crate::skeleton;
+
 /// Why the store's files could not be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -61,6 +63,9 @@ impl Store {
         let store = Store { root: root.to_owned() };
         // The directory that is made last tells that all are there: one look in the usual case.
         if store.names_dir().metadata().is_err() {
+            let skeleton = store.skeleton();
+            DirBuilder::new().recursive(true).mode(0o711).create(root).map_err(StoreError::io("making", root))?;
+            skeleton::make(&skeleton).map_err(StoreError::io("making", &skeleton))?;
             for dir in [store.blobs_dir(), store.snapshots_dir(), store.drafts_dir(), store.names_dir()] {
                 // Below, files belong to whomever the image says, set-user-id programs among them: nobody else walks in.
                 DirBuilder::new().recursive(true).mode(0o711).create(&dir).map_err(StoreError::io("making", &dir))?;
@@ -80,6 +85,11 @@ impl Store {
     /// Configs and manifests under other digests than SHA-256 are refused when they come.
     pub(crate) fn blob(&self, digest: &Digest) -> PathBuf {
         self.blobs_dir().join(digest.hex())
+    }
+
+    /// The layer below all images.
+    pub(crate) fn skeleton(&self) -> PathBuf {
+        self.root.join("skeleton")
     }
 
     pub(crate) fn snapshots_dir(&self) -> PathBuf {

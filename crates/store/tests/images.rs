@@ -39,7 +39,7 @@ fn du(path: &Path) -> u64 {
     String::from_utf8(out.stdout).unwrap().split_whitespace().next().unwrap().parse().unwrap()
 }
 
-/// Every file of the store but the locks.
+/// Every file of the store but the locks and what all containers share.
 fn files(root: &Root) -> Vec<String> {
     let mut found = Vec::new();
     let mut todo = vec![root.path().to_owned()];
@@ -52,7 +52,7 @@ fn files(root: &Root) -> Vec<String> {
             }
         }
     }
-    found.retain(|path| !path.ends_with("lock"));
+    found.retain(|path| !path.ends_with("lock") && !path.starts_with("skeleton/"));
     found.sort();
     found
 }

@@ -133,8 +133,6 @@ fn make(
     } else {
         host.store.draft(&config.id, Some(image))?;
     }
-    // Programs that want to know whether they run in a container look for it (moby `initlayer`).
-    host.store.mark_draft(&config.id, ".dockerenv")?;
     write(making.dir(), config, durability)?;
     write(making.dir(), settings, durability)?;
     making.commit(durability).map_err(Error::io("making the container's directory"))

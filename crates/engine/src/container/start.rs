@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use monitor::Client;
 use monitor::protocol::{Ask, Attach, Size, Tell, Until};
+use monitor::{Client, Spawned};
 use spec::id::ContainerId;
 
-use super::visit;
+use super::{Record, create, visit};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -34,15 +34,56 @@ pub struct Running {
 /// It runs already ([`Error::Conflict`]), or could not be started.
 pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Running, Error> {
     let client = visit::monitor_of(host, id)?;
+    begin(client, id, how)
+}
+
+/// A monitor that gets up while its container is still being made.
+pub struct Early {
+    id: ContainerId,
+    spawned: Spawned,
+}
+
+impl Early {
+    /// For a container that does not exist yet. Dropped, it leaves nothing.
+    ///
+    /// # Errors
+    /// No random numbers, no process to be had.
+    pub fn new(host: &Host) -> Result<Early, Error> {
+        let id = create::new_id()?;
+        Ok(Early { spawned: visit::early(host, &id)?, id })
+    }
+
+    /// The identifier that the container will have.
+    #[must_use]
+    pub fn id(&self) -> &ContainerId {
+        &self.id
+    }
+}
+
+/// Starts the container that was made for an early monitor.
+///
+/// # Errors
+/// It could not be started.
+pub fn start_early(host: &Host, early: Early, record: &Record, how: Start) -> Result<Running, Error> {
+    let client = visit::brief(host, record, early.spawned)?;
+    begin(client, &early.id, how)
+}
+
+/// All questions at once: the answers come in their order, and an early refusal refuses what follows, too.
+fn begin(client: Client, id: &ContainerId, how: Start) -> Result<Running, Error> {
+    let attached = how.attach.is_some();
     if let Some((attach, stream)) = how.attach {
         visit::ask(&client, &Ask::Attach(attach), Some(&stream))?;
-        visit::hear(&client, id)?;
     }
     // Asked before the start: a container that ends at once is not missed.
     if let Some(until) = how.wait {
         visit::ask(&client, &Ask::Wait(until), None)?;
     }
-    match visit::call(&client, id, &Ask::Start { console: how.console })? {
+    visit::ask(&client, &Ask::Start { console: how.console }, None)?;
+    if attached {
+        visit::hear(&client, id)?;
+    }
+    match visit::hear(&client, id)? {
         Tell::Started { warnings, .. } => Ok(Running { client, warnings }),
         other @ (Tell::Attached
         | Tell::Detached

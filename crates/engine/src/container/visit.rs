@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use monitor::protocol::{Ask, Tell};
-use monitor::{Berth, Client, ClientError};
+use monitor::{Berth, Client, ClientError, Spawned};
 use spec::bundle::Bundle;
 use spec::container::{Config, NamespaceMode};
 use spec::id::ContainerId;
@@ -27,8 +27,8 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error>
     loop {
         match Berth::take(&host.home, id) {
             Ok(berth) => {
-                let bundle = bundle_of(host, &find::record(host, id)?, berth.dir())?;
-                return berth.spawn(&host.home, &bundle).map_err(Error::other("starting the container's monitor"));
+                let spawned = berth.spawn(&host.home, id).map_err(Error::other(SPAWNING))?;
+                return brief(host, &find::record(host, id)?, spawned);
             }
             Err(ClientError::Living) => {
                 // None: it was just going, and its place is free now.
@@ -36,10 +36,25 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error>
                     return Ok(client);
                 }
             }
-            Err(other) => return Err(Error::other("preparing the container's run directory")(other)),
+            Err(other) => return Err(Error::other(BERTHING)(other)),
         }
     }
 }
+
+/// A monitor for a container that is about to be made.
+pub(super) fn early(host: &Host, id: &ContainerId) -> Result<Spawned, Error> {
+    let berth = Berth::take(&host.home, id).map_err(Error::other(BERTHING))?;
+    berth.spawn(&host.home, id).map_err(Error::other(SPAWNING))
+}
+
+/// Gives a new monitor all that it will read.
+pub(super) fn brief(host: &Host, record: &Record, spawned: Spawned) -> Result<Client, Error> {
+    let bundle = bundle_of(host, record, spawned.dir())?;
+    spawned.brief(&bundle).map_err(Error::other(SPAWNING))
+}
+
+const BERTHING: &str = "preparing the container's run directory";
+const SPAWNING: &str = "starting the container's monitor";
 
 fn bundle_of(host: &Host, record: &Record, run_dir: &Path) -> Result<Bundle, Error> {
     make_sources(&record.config)?;

@@ -5,10 +5,11 @@ use std::io::Write as _;
 
 use engine::Host;
 use engine::container::create::{self, Create, Created};
-use engine::container::start::{Start, start};
+use engine::container::start::{Early, Start, start_early};
 use engine::image::obtain::{Pull, Step, obtain};
 use monitor::protocol::{Attach, DetachKeys, Framing, Replay, Target, Tell, Until};
 use spec::container::Streams;
+use spec::id::ContainerId;
 use spec::platform::Platform;
 
 use crate::cli::{Cli, note, say};
@@ -48,7 +49,7 @@ const RUN_FLAGS: &[Flag] = &[
 fn create_only(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let host = cli.host()?;
     let request = container::request(cli, &host, &CREATE, args)?;
-    let created = make(&host, &CREATE, args, request)?;
+    let created = make(&host, &CREATE, args, request, None)?;
     say(created.id.as_str());
     Ok(0)
 }
@@ -70,10 +71,11 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     }
     let keys = args.parsed(&RUN, "detach-keys", str::parse::<DetachKeys>)?.unwrap_or_default();
     let auto_remove = request.host.auto_remove;
-    let created = make(&host, &RUN, args, request)?;
+    let early = Early::new(&host)?;
+    let created = make(&host, &RUN, args, request, Some(early.id()))?;
     let console = if tty { terminal::size() } else { None };
     if detach {
-        let started = start(&host, &created.id, Start { console, attach: None, wait: None });
+        let started = start_early(&host, early, &created.record, Start { console, attach: None, wait: None });
         warn(&started.inspect_err(|_| say(created.id.as_str()))?.warnings);
         say(created.id.as_str());
         return Ok(0);
@@ -84,7 +86,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let framing = if tty { Framing::Raw } else { Framing::Mux };
     let wanted = Attach { streams: attach, framing, replay: Replay::Nothing, detach_keys: keys };
     let wait = Some(if auto_remove { Until::Removed } else { Until::NextExit });
-    let running = start(&host, &created.id, Start { console, attach: Some((wanted, its)), wait })?;
+    let running = start_early(&host, early, &created.record, Start { console, attach: Some((wanted, its)), wait })?;
     warn(&running.warnings);
     let session = Session {
         client: &running.client,
@@ -122,7 +124,7 @@ pub(crate) fn finish(ended: Ended) -> Result<u8, Report> {
 }
 
 /// Image, request, record: what `run` and `create` have in common.
-fn make(host: &Host, verb: &Verb, args: &Args, request: Create) -> Result<Created, Report> {
+fn make(host: &Host, verb: &Verb, args: &Args, request: Create, id: Option<&ContainerId>) -> Result<Created, Report> {
     let pull = match args.text("pull") {
         None | Some("missing") => Pull::Missing,
         Some("always") => Pull::Always,
@@ -155,7 +157,10 @@ fn make(host: &Host, verb: &Verb, args: &Args, request: Create) -> Result<Create
         (Step::Pulling { .. } | Step::Bundled(_), true) => {}
     };
     let image = obtain(host, &request.image_name, pull, platform.as_ref(), &mut progress)?;
-    let created = create::create(host, &image, request)?;
+    let created = match id {
+        Some(id) => create::create_as(host, &image, request, id.clone())?,
+        None => create::create(host, &image, request)?,
+    };
     warn(&created.warnings);
     if let Some(path) = cidfile {
         OpenOptions::new()

@@ -74,14 +74,14 @@ impl House {
     }
 
     pub(crate) fn spawn(&self, made: &Made) -> Client {
-        Berth::take(&self.home, &made.id).unwrap().spawn(&self.home, &made.bundle).unwrap()
+        Berth::take(&self.home, &made.id).unwrap().spawn(&self.home, &made.id).unwrap().brief(&made.bundle).unwrap()
     }
 
     /// The monitor that lives, or a new one.
     pub(crate) fn reach(&self, made: &Made) -> Client {
         loop {
             match Berth::take(&self.home, &made.id) {
-                Ok(berth) => return berth.spawn(&self.home, &made.bundle).unwrap(),
+                Ok(berth) => return berth.spawn(&self.home, &made.id).unwrap().brief(&made.bundle).unwrap(),
                 Err(ClientError::Living) => {
                     if let Some(client) = Client::connect(&self.home, &made.id).unwrap() {
                         return client;
