@@ -95,7 +95,8 @@ pub(crate) fn remove_sandbox(dir: &Path) -> io::Result<()> {
     }
     fs::remove_file(dir.join("lock"))?;
     match fs::remove_dir(dir) {
-        Err(e) if e.kind() != io::ErrorKind::DirectoryNotEmpty => Err(e),
+        // Whoever gave the place up before us may have come to its last step only now.
+        Err(e) if !matches!(e.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::NotFound) => Err(e),
         Ok(()) | Err(_) => Ok(()),
     }
 }
