@@ -160,7 +160,8 @@ pub(crate) fn phase(view: &View) -> Phase {
 
 /// The COMMAND column: words with blanks are quoted, but for the first (moby `container/view.go`).
 fn command_line(config: &spec::container::Config) -> String {
-    let quoted = |(n, word): (usize, &String)| if n > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() };
+    let quoted =
+        |(n, word): (usize, &String)| if n > 0 && word.contains(' ') { format!("'{word}'") } else { word.clone() };
     config.args().enumerate().map(quoted).collect::<Vec<_>>().join(" ")
 }
 

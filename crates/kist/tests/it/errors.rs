@@ -12,41 +12,52 @@ fn check(args: &[&str], want: Expect) {
 
 #[test]
 fn a_missing_command() {
-    check(&["run", "--rm", "--network", "none", "busybox", "nothing-like-it"], expect![[r#"
+    check(
+        &["run", "--rm", "--network", "none", "busybox", "nothing-like-it"],
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "nothing-like-it": executable file not found in $PATH
           the command is looked up in the image's PATH: is it in the image, and spelled as there?
 
         Run 'kist run --help' for more information
         [exit 127]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_missing_path() {
-    check(&["run", "--rm", "--network", "none", "busybox", "/nothing/like/it"], expect![[r#"
+    check(
+        &["run", "--rm", "--network", "none", "busybox", "/nothing/like/it"],
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/nothing/like/it": stat /nothing/like/it: no such file or directory
 
         Run 'kist run --help' for more information
         [exit 127]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_file_that_cannot_be_executed() {
-    check(&["run", "--rm", "--network", "none", "busybox", "/etc/passwd"], expect![[r#"
+    check(
+        &["run", "--rm", "--network", "none", "busybox", "/etc/passwd"],
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/etc/passwd": permission denied
 
         Run 'kist run --help' for more information
         [exit 126]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_missing_image() {
-    check(&["run", "nothing-like-it"], expect![[r#"
+    check(
+        &["run", "nothing-like-it"],
+        expect![[r#"
         [stderr]
         Unable to find image 'nothing-like-it:latest' locally
         latest: Pulling from library/nothing-like-it
@@ -54,18 +65,22 @@ fn a_missing_image() {
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_reference_that_is_none() {
-    check(&["run", "UPPER"], expect![[r#"
+    check(
+        &["run", "UPPER"],
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: invalid reference format: repository name (UPPER) must be lowercase
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -115,14 +130,19 @@ fn a_script_whose_interpreter_is_missing() {
 
 #[test]
 fn unknown_words() {
-    check(&["nonsense"], expect![[r#"
+    check(
+        &["nonsense"],
+        expect![[r#"
         [stderr]
         kist: unknown command: kist nonsense
 
         Run 'kist --help' for more information
         [exit 1]
-    "#]]);
-    check(&["run", "--nonsense", "busybox"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["run", "--nonsense", "busybox"],
+        expect![[r#"
         [stderr]
         unknown flag: --nonsense
 
@@ -130,8 +150,11 @@ fn unknown_words() {
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
-    check(&["rm"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["rm"],
+        expect![[r#"
         [stderr]
         kist: 'kist rm' requires at least 1 argument
 
@@ -139,8 +162,11 @@ fn unknown_words() {
 
         See 'kist rm --help' for more information
         [exit 1]
-    "#]]);
-    check(&["run", "-m", "lots", "busybox"], expect![[r#"
+    "#]],
+    );
+    check(
+        &["run", "-m", "lots", "busybox"],
+        expect![[r#"
         [stderr]
         invalid argument "lots" for "-m, --memory" flag: invalid size: 'lots'
 
@@ -148,12 +174,15 @@ fn unknown_words() {
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_missing_container() {
-    check(&["start", "nothing", "either"], expect![[r#"
+    check(
+        &["start", "nothing", "either"],
+        expect![[r#"
         [stderr]
         Error response from daemon: No such container: nothing
           `kist ps -a` lists what there is
@@ -161,7 +190,8 @@ fn a_missing_container() {
           `kist ps -a` lists what there is
         failed to start containers: nothing, either
         [exit 1]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -172,7 +202,8 @@ fn a_root_that_is_no_directory() {
         [stderr]
         Error response from daemon: <root>/root/format.json: not a directory
         [exit 1]
-    "#]].assert_eq(&kist.run(&["ps"]).scrubbed());
+    "#]]
+    .assert_eq(&kist.run(&["ps"]).scrubbed());
     std::fs::remove_file(kist.root()).unwrap();
 }
 
@@ -205,7 +236,8 @@ fn a_root_of_a_later_kist_is_left_alone() {
         [stderr]
         Error response from daemon: <root>/root/format.json has format 99; this kist knows formats up to 1
         [exit 1]
-    "#]].assert_eq(&out.scrubbed());
+    "#]]
+    .assert_eq(&out.scrubbed());
 }
 
 #[test]
