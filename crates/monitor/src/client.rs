@@ -92,7 +92,7 @@ impl Berth {
     ///
     /// # Errors
     /// No process to be had.
-    pub fn spawn(self, home: &Home, id: &ContainerId) -> Result<Spawned, ClientError> {
+    pub fn spawn(self, home: &Home, id: &ContainerId, ahead: Ahead) -> Result<Spawned, ClientError> {
         let text = |bytes: &[u8]| {
             CString::new(bytes).map_err(|e| ClientError::Io("naming the container's directories", e.into()))
         };
@@ -101,6 +101,7 @@ impl Berth {
             text(home.root().as_os_str().as_bytes())?,
             text(home.run().as_os_str().as_bytes())?,
             text(id.as_str().as_bytes())?,
+            text(ahead.word().as_bytes())?,
         ];
         let argv = argv.each_ref().map(|word| word.as_c_str());
         let start = || -> io::Result<OwnedFd> {
@@ -117,6 +118,25 @@ impl Berth {
         };
         let client = start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))?;
         Ok(Spawned { dir: self.dir, client })
+    }
+}
+
+/// What a monitor makes while it waits for the first word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// Nothing.
+    Nothing,
+    /// A network namespace, for a container that is going to have its own.
+    Network,
+}
+
+impl Ahead {
+    /// On the monitor's command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Ahead::Nothing => "nothing",
+            Ahead::Network => "network",
+        }
     }
 }
 

@@ -30,7 +30,7 @@ mod visits;
 mod waits;
 mod wire;
 
-pub use client::{Berth, Client, ClientError, ROLE, Spawned};
+pub use client::{Ahead, Berth, Client, ClientError, ROLE, Spawned};
 pub use exit::Exit;
 pub use recovery::{Recovered, needs_start, recover};
 pub use role::main;

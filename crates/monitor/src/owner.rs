@@ -52,6 +52,8 @@ pub(crate) struct Owner {
     pub(crate) state: State,
     pub(crate) claims: Journal<Claim>,
     pub(crate) hub: Hub,
+    /// A network namespace that was made ahead.
+    pub(crate) network: Option<OwnedFd>,
     pub(crate) run: Option<Run>,
     pub(crate) execs: Vec<ExecRun>,
     pub(crate) restarts: Restarts,
@@ -131,6 +133,7 @@ impl Owner {
             habits,
             settings,
             state,
+            network: None,
             run: None,
             execs: Vec::new(),
             restarts: Restarts::default(),

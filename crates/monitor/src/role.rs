@@ -9,6 +9,7 @@ use rustix::net::RecvFlags;
 use spec::id::ContainerId;
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::client::Ahead;
 use crate::owner::Owner;
 use crate::prepare::{StartError, chain};
 use crate::protocol::{self, Failure, FailureKind, Tell};
@@ -27,12 +28,14 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
         return ExitCode::FAILURE;
     };
     let words: Vec<OsString> = words.collect();
-    let [root, run, id] = words.as_slice() else { return ExitCode::FAILURE };
+    let [root, run, id, ahead] = words.as_slice() else { return ExitCode::FAILURE };
     let Some(id) = id.to_str().and_then(|id| id.parse::<ContainerId>().ok()) else { return ExitCode::FAILURE };
     let home = Home::open(&PathBuf::from(root), &PathBuf::from(run));
     // No directory is kept from being unmounted.
     let _ = rustix::process::chdir("/");
     let sandbox = PathBuf::from(run).join(id.as_str());
+    // One that cannot be made ahead is made, or fails, with the container.
+    let network = (ahead == Ahead::Network.word()).then(runtime::new_network).and_then(Result::ok);
     // Until somebody asks, the container's records are still being written.
     if !wire::wait(first.as_fd()) {
         let _ = recovery::remove_sandbox(&sandbox);
@@ -45,6 +48,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     match owner {
         Ok(mut owner) => {
             drop(first);
+            owner.network = network;
             match owner.serve() {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(_) => ExitCode::FAILURE,

@@ -15,6 +15,7 @@ use disk::{Durability, write};
 use runtime::cgroup::{Cgroup, OomWatch};
 use runtime::{Launch, Launched, launch};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
+use spec::bundle::Namespace;
 use spec::time::Time;
 use store::{Mount, Store};
 
@@ -109,7 +110,11 @@ impl Owner {
     pub(crate) fn start(&mut self, console: Option<Size>) -> Result<(i32, Vec<String>), StartError> {
         let bundle = self.bundle()?;
         let store = Store::open(self.home.root()).map_err(|e| StartError::Rootfs(e.into()))?;
-        let joined = prepare::joined(&self.home, &bundle)?;
+        let mut joined = prepare::joined(&self.home, &bundle)?;
+        // Of a user namespace of the container's own, its network must be, too.
+        if bundle.namespaces.network == Namespace::Private && bundle.namespaces.user == Namespace::Host {
+            joined.network = self.network.take();
+        }
         let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
         let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
         let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;

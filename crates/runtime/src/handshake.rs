@@ -6,7 +6,6 @@
 //!             IdsMapped ->
 //!          <- Terminal(fd)              with a terminal only
 //!          <- Ready                     the command was found; all is set up
-//!             Go ->
 //!          (end of file)                the command runs
 //! ```
 //! At any point init may say `Failed` and end. An end of file before `Ready` means that it died.
@@ -43,8 +42,6 @@ pub(crate) enum FromInit {
 pub(crate) enum ToInit {
     /// The maps are written.
     IdsMapped = 1,
-    /// Execute.
-    Go = 2,
 }
 
 /// The launcher's end.

@@ -28,6 +28,8 @@ pub(crate) struct First<'a> {
     pub(crate) stdio: &'a Stdio,
     pub(crate) cgroup: Option<&'a Cgroup>,
     pub(crate) staging: &'a Path,
+    /// Whether its loopback device is still off.
+    pub(crate) loopback: bool,
     pub(crate) plan: Plan<'a>,
 }
 
@@ -65,7 +67,7 @@ fn become_container(first: &First<'_>, end: &InitEnd) -> Result<Infallible, Init
     }
     setsid().doing(|| "setsid")?;
     new_keyring(&mut warnings);
-    if bundle.namespaces.network == Namespace::Private {
+    if first.loopback {
         sys::loopback::up().doing(|| "switching the loopback device on")?;
     }
     let settings = if bundle.sysctls.is_empty() { None } else { Some(Settings::open()?) };

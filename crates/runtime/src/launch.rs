@@ -79,6 +79,7 @@ pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
     let sources = Sources::open(&bundle.mounts, shared_memory).map_err(LaunchError::Source)?;
     let (launcher_end, init_end) = handshake::pair().map_err(step("making the handshake's socket pair"))?;
     let init = if bundle.init { Reaper::TinyInit } else { Reaper::None };
+    let new_network = bundle.namespaces.network == Namespace::Private && launch.joined.network.is_none();
     let first = First {
         bundle,
         rootfs: launch.rootfs.as_fd(),
@@ -86,10 +87,11 @@ pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
         stdio: &launch.stdio,
         cgroup: launch.cgroup,
         staging: launch.staging,
+        loopback: new_network,
         plan: Plan { process: &bundle.process, filter: filter.as_ref(), cwd: MissingCwd::Make, init },
     };
     let entered = Entered::enter(&launch.joined, bundle.namespaces.time.as_ref())?;
-    let new = namespaces::new(&bundle.namespaces);
+    let new = namespaces::new(&bundle.namespaces, &launch.joined);
     let child = start(new, launch.cgroup, init_end, |end| init::run(&first, end))?;
     let left = entered.leave();
     let ids = bundle.namespaces.id_maps.as_ref().filter(|_| bundle.namespaces.user == Namespace::Private);
@@ -171,10 +173,7 @@ impl Starting {
                     self.say(end, ToInit::IdsMapped)?;
                 }
                 Some(FromInit::Terminal(master)) => terminal = master,
-                Some(FromInit::Ready(said)) => {
-                    warnings = Some(said);
-                    self.say(end, ToInit::Go)?;
-                }
+                Some(FromInit::Ready(said)) => warnings = Some(said),
                 Some(FromInit::Failed(failure)) => {
                     return Err(if failure.is_about_the_user() { LaunchError::User(failure) } else { failed(failure) });
                 }

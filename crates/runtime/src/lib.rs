@@ -28,5 +28,5 @@ pub use error::LaunchError;
 pub use exec::{Exec, exec};
 pub use failure::{Errno, InitFailure};
 pub use launch::{Launch, Launched, Stdio, launch};
-pub use namespaces::{Joined, shared_memory};
+pub use namespaces::{Joined, new_network, shared_memory};
 pub use sysctl::{SysctlError, check as check_sysctls};

@@ -19,7 +19,7 @@ use crate::error::{LaunchError, step};
 pub struct Joined {
     /// Processes.
     pub pid: Option<OwnedFd>,
-    /// Network.
+    /// Network; or one made ahead by [`new_network`] for a container that is to have its own.
     pub network: Option<OwnedFd>,
     /// System V IPC and message queues.
     pub ipc: Option<OwnedFd>,
@@ -72,11 +72,27 @@ impl Joined {
     }
 }
 
-/// The new ones, for the clone. Not the cgroup namespace: its root would be the launcher's group, so it is made after joining.
-pub(crate) fn new(namespaces: &Namespaces) -> UnshareFlags {
+/// A network namespace for a container that will be launched soon, its loopback device on. Making one takes 0.4 ms, which pass here
+/// while others work; the calling process, which should have one thread, is in it for a moment.
+///
+/// # Errors
+/// Of the kernel.
+pub fn new_network() -> std::io::Result<OwnedFd> {
+    let current = || openat(CWD, "/proc/self/ns/net", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
+    let own = current()?;
+    sys::clone::unshare(UnshareFlags::NEWNET)?;
+    let made = sys::loopback::up().and_then(|()| Ok(current()?));
+    move_into_link_name_space(own.as_fd(), Some(LinkNameSpaceType::Network))?;
+    made
+}
+
+/// The new ones, for the clone. Not the cgroup namespace: its root would be the launcher's group, so it is made after joining. Not a
+/// network that was made ahead.
+pub(crate) fn new(namespaces: &Namespaces, joined: &Joined) -> UnshareFlags {
+    let network = if joined.network.is_some() { &Namespace::Host } else { &namespaces.network };
     let each = [
         (&namespaces.pid, UnshareFlags::NEWPID),
-        (&namespaces.network, UnshareFlags::NEWNET),
+        (network, UnshareFlags::NEWNET),
         (&namespaces.ipc, UnshareFlags::NEWIPC),
         (&namespaces.uts, UnshareFlags::NEWUTS),
         (&namespaces.user, UnshareFlags::NEWUSER),

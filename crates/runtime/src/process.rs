@@ -15,7 +15,7 @@ use spec::bundle::Process;
 
 use crate::apparmor::OnExec;
 use crate::failure::{Doing, Errno as Said, InitFailure};
-use crate::handshake::{FromInit, InitEnd, ToInit};
+use crate::handshake::{FromInit, InitEnd};
 use crate::lookup;
 use crate::rootfs::target::{Kind, Root, Symlinks};
 use crate::seccomp::Program;
@@ -126,8 +126,8 @@ pub(crate) fn become_command(
     }
     let executed = Executed::new(&path, process, &env)?;
 
+    // Refused where the launcher has died before it could tie us to it.
     end.send(&FromInit::Ready(warnings)).doing(|| "reporting ready")?;
-    end.expect(ToInit::Go).doing(|| "waiting for the word to go")?;
 
     if process.no_new_privileges {
         // Last: what comes after must be allowed by the filter.

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use monitor::protocol::{Ask, Attach, Size, Tell, Until};
 use monitor::{Client, Spawned};
+use spec::container::HostConfig;
 use spec::id::ContainerId;
 
 use super::{Record, create, visit};
@@ -48,9 +49,9 @@ impl Early {
     ///
     /// # Errors
     /// No random numbers, no process to be had.
-    pub fn new(host: &Host) -> Result<Early, Error> {
+    pub fn new(host: &Host, options: &HostConfig) -> Result<Early, Error> {
         let id = create::new_id()?;
-        Ok(Early { spawned: visit::early(host, &id)?, id })
+        Ok(Early { spawned: visit::early(host, &id, options)?, id })
     }
 
     /// The identifier that the container will have.

@@ -6,9 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use monitor::protocol::{Ask, Tell};
-use monitor::{Berth, Client, ClientError, Spawned};
+use monitor::{Ahead, Berth, Client, ClientError, Spawned};
 use spec::bundle::Bundle;
-use spec::container::{Config, NamespaceMode};
+use spec::container::{Config, HostConfig, NamespaceMode};
 use spec::id::ContainerId;
 use spec::mount::{MissingSource, UserMountKind};
 
@@ -27,8 +27,10 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error>
     loop {
         match Berth::take(&host.home, id) {
             Ok(berth) => {
-                let spawned = berth.spawn(&host.home, id).map_err(Error::other(SPAWNING))?;
-                return brief(host, &find::record(host, id)?, spawned);
+                let record = find::record(host, id)?;
+                let spawned =
+                    berth.spawn(&host.home, id, ahead(&record.config.host)).map_err(Error::other(SPAWNING))?;
+                return brief(host, &record, spawned);
             }
             Err(ClientError::Living) => {
                 // None: it was just going, and its place is free now.
@@ -42,9 +44,16 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error>
 }
 
 /// A monitor for a container that is about to be made.
-pub(super) fn early(host: &Host, id: &ContainerId) -> Result<Spawned, Error> {
+pub(super) fn early(host: &Host, id: &ContainerId, options: &HostConfig) -> Result<Spawned, Error> {
     let berth = Berth::take(&host.home, id).map_err(Error::other(BERTHING))?;
-    berth.spawn(&host.home, id).map_err(Error::other(SPAWNING))
+    berth.spawn(&host.home, id, ahead(options)).map_err(Error::other(SPAWNING))
+}
+
+fn ahead(options: &HostConfig) -> Ahead {
+    match options.network {
+        NamespaceMode::Private | NamespaceMode::Default => Ahead::Network,
+        NamespaceMode::Host | NamespaceMode::Container(_) => Ahead::Nothing,
+    }
 }
 
 /// Gives a new monitor all that it will read.

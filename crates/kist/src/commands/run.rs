@@ -71,7 +71,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     }
     let keys = args.parsed(&RUN, "detach-keys", str::parse::<DetachKeys>)?.unwrap_or_default();
     let auto_remove = request.host.auto_remove;
-    let early = Early::new(&host)?;
+    let early = Early::new(&host, &request.host)?;
     let created = make(&host, &RUN, args, request, Some(early.id()))?;
     let console = if tty { terminal::size() } else { None };
     if detach {

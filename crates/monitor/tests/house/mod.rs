@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use disk::{Durability, Home};
 use monitor::log::{Entry, Query, Reader};
 use monitor::protocol::{Ask, Attach, DetachKeys, Exec, Framing, Replay, Tell};
-use monitor::{Berth, Client, ClientError, Exit};
+use monitor::{Ahead, Berth, Client, ClientError, Exit};
 use spec::bundle::{Bundle, CgroupDriver, CgroupPlacement, Namespace, Namespaces, Process, Seccomp};
 use spec::capability::DOCKER_DEFAULT;
 use spec::container::{
@@ -74,14 +74,21 @@ impl House {
     }
 
     pub(crate) fn spawn(&self, made: &Made) -> Client {
-        Berth::take(&self.home, &made.id).unwrap().spawn(&self.home, &made.id).unwrap().brief(&made.bundle).unwrap()
+        Berth::take(&self.home, &made.id)
+            .unwrap()
+            .spawn(&self.home, &made.id, Ahead::Network)
+            .unwrap()
+            .brief(&made.bundle)
+            .unwrap()
     }
 
     /// The monitor that lives, or a new one.
     pub(crate) fn reach(&self, made: &Made) -> Client {
         loop {
             match Berth::take(&self.home, &made.id) {
-                Ok(berth) => return berth.spawn(&self.home, &made.id).unwrap().brief(&made.bundle).unwrap(),
+                Ok(berth) => {
+                    return berth.spawn(&self.home, &made.id, Ahead::Nothing).unwrap().brief(&made.bundle).unwrap();
+                }
                 Err(ClientError::Living) => {
                     if let Some(client) = Client::connect(&self.home, &made.id).unwrap() {
                         return client;
