@@ -4,6 +4,8 @@ mod cli;
 mod commands;
 mod filter;
 mod flags;
+#[cfg(test)]
+mod generated;
 mod report;
 mod table;
 mod template;

@@ -46,7 +46,7 @@ pub(crate) enum Found<'a> {
 }
 
 /// All verbs, in the order of the help text.
-static VERBS: &[&Verb] = &[
+pub(crate) static VERBS: &[&Verb] = &[
     &run::RUN,
     &exec::EXEC,
     &ps::PS,
@@ -87,8 +87,15 @@ static VERBS: &[&Verb] = &[
 const COMMON: &[&str] = &["run", "exec", "ps", "images", "load", "version", "info"];
 
 /// Words that begin two-word verbs.
-const GROUPS: &[(&str, &str)] =
+pub(crate) const GROUPS: &[(&str, &str)] =
     &[("container", "Manage containers"), ("image", "Manage images"), ("system", "Manage kist")];
+
+/// Flags that stand before the verb.
+pub(crate) const GLOBALS: &[(&str, &str)] = &[
+    ("    --root string", "Directory of images and containers (default \"/var/lib/kist\", env KIST_ROOT)"),
+    ("    --run-root string", "Directory of running state (default \"/run/kist\", env KIST_RUN_ROOT)"),
+    ("-v, --version", "Print version information and quit"),
+];
 
 /// What Docker has and kist has not yet.
 const NOT_YET: &[&str] = &[
@@ -201,12 +208,7 @@ fn help() -> String {
         one_word().filter(|verb| !COMMON.contains(&verb.name)).map(|verb| (verb.name, verb.about)).collect();
     others.sort_unstable();
     section(&mut text, "Commands", &others);
-    let globals = [
-        ("    --root string", "Directory of images and containers (default \"/var/lib/kist\", env KIST_ROOT)"),
-        ("    --run-root string", "Directory of running state (default \"/run/kist\", env KIST_RUN_ROOT)"),
-        ("-v, --version", "Print version information and quit"),
-    ];
-    section(&mut text, "Global Options", &globals);
+    section(&mut text, "Global Options", GLOBALS);
     text.push_str("\nRun 'kist COMMAND --help' for more information on a command.\n");
     text
 }
