@@ -13,15 +13,16 @@ use spec::reference::Reference;
 
 use crate::collect::{is_passing, is_temporary};
 use crate::ingest::Hashed;
+use crate::layer::{self, Expected};
 use crate::record::{DraftRecord, ImageRecord, LayerRecord, NameRecord};
-use crate::store::{Store, StoreError, list};
+use crate::store::{REMOVED, Store, StoreError, list};
 
 /// How closely to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Records, documents, and that every layer is there.
     Records,
-    /// And that every layer still gives the tar it came as: reads everything.
+    /// And that every layer still gives the tar it came as and is what that left: reads everything.
     Layers,
 }
 
@@ -42,6 +43,8 @@ pub enum Damage {
     LayerMistaken(ChainId),
     /// A layer that no longer gives its tar.
     LayerChanged(ChainId, String),
+    /// A file of a layer that is not as the layer's tar left it: its path in the layer, and the difference.
+    LayerFile(ChainId, String, String),
     /// A name of an image that is not here.
     NameDangling(Reference, ImageId),
     /// A container whose image's layer is gone.
@@ -61,7 +64,7 @@ impl Damage {
             }
             Damage::Newer(_) => "use the newer kist that wrote it".to_owned(),
             Damage::BlobMissing(id, _) | Damage::BlobChanged(id, _) | Damage::LayerMissing(id, _) => again(id),
-            Damage::LayerMistaken(chain) | Damage::LayerChanged(chain, _) => format!(
+            Damage::LayerMistaken(chain) | Damage::LayerChanged(chain, _) | Damage::LayerFile(chain, _, _) => format!(
                 "remove the images and containers that use layer {}, then load or pull them again",
                 &chain.0.hex()[..12]
             ),
@@ -86,6 +89,7 @@ impl fmt::Display for Damage {
             Damage::LayerMissing(id, chain) => write!(f, "image {}: layer {chain} is missing", id.short()),
             Damage::LayerMistaken(chain) => write!(f, "layer {chain} holds another layer"),
             Damage::LayerChanged(chain, why) => write!(f, "layer {chain} has changed: {why}"),
+            Damage::LayerFile(chain, path, what) => write!(f, "layer {chain}: {path}: {what}"),
             Damage::NameDangling(name, id) => {
                 write!(f, "{} names image {}, which is not here", name.familiar(), id.short())
             }
@@ -192,30 +196,41 @@ impl Store {
         let chain = ChainId::extend(record.parent.as_ref(), &record.diff_id);
         if chain.0.hex() != hex {
             found.damages.push(Damage::LayerMistaken(chain));
-        } else if depth == Depth::Layers
-            && let Err(why) = self.verify(&dir, &record.diff_id)
-        {
-            found.damages.push(Damage::LayerChanged(chain, why));
+        } else if depth == Depth::Layers {
+            match self.verify(&dir, &record.diff_id) {
+                Ok(expected) => {
+                    for (path, what) in layer::compare(expected, &self.driver().lower(&dir), record.xattrs_left_out)? {
+                        found.damages.push(Damage::LayerFile(chain.clone(), path, what));
+                    }
+                }
+                Err(why) => found.damages.push(Damage::LayerChanged(chain, why)),
+            }
         }
         Ok(())
     }
 
-    /// Assembles the layer's tar and hashes it.
-    fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<(), String> {
+    /// Assembles the layer's tar and hashes it, which proves what files hold; the rest is to be compared with what this returns.
+    fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<Expected, String> {
         let mut got = None;
         let assembled = self.driver().assemble(snapshot, &mut |tar| {
             let mut tar = Hashed::new(tar, Some(want.0.algorithm()));
-            io::copy(&mut tar, &mut io::sink())?;
-            got = Some(tar.finish());
+            let expected = layer::expect(&mut tar)?;
+            got = Some((tar.finish(), expected));
             Ok(())
         });
         match (assembled, got) {
-            (Ok(()), Some(got)) if got == want.0 => Ok(()),
+            (Ok(()), Some((got, expected))) if got == want.0 => expected.map_err(|e| e.to_string()),
             (Ok(()), _) => Err("its content has another digest".to_owned()),
             (Err(e), _) => {
                 Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), |why| format!("{e}: {why}")))
             }
         }
+    }
+
+    /// A container that is being removed is in limbo until its layer is gone, or is gone by now.
+    fn is_being_removed(&self, name: &str) -> Result<bool, StoreError> {
+        let Some(id) = name.strip_prefix(REMOVED) else { return Ok(false) };
+        Ok(!is_gone(&self.root().join("limbo").join(id))? || is_gone(&self.drafts_dir().join(name))?)
     }
 
     /// Only while nobody adds: what is passing then belongs to nobody.
@@ -224,6 +239,9 @@ impl Store {
         let _records = self.lock_images()?;
         for name in list(&self.drafts_dir())? {
             let dir = self.drafts_dir().join(&name);
+            if self.is_being_removed(&name)? {
+                continue;
+            }
             if is_passing(&name) || is_gone(&dir.join("draft.json"))? {
                 found.damages.push(Damage::Garbage(dir));
             }

@@ -13,7 +13,7 @@ use spec::image::Descriptor;
 use spec::time::Time;
 
 use crate::archive::{LoadError, Plan};
-use crate::layer::{self, Ratio};
+use crate::layer::{self, Applied, Ratio};
 use crate::load::Loaded;
 use crate::record::{ImageRecord, LayerRecord};
 use crate::store::{Ingest, Passing, Store, StoreError, sync_dir};
@@ -60,8 +60,8 @@ pub(crate) fn ingest(
     {
         return corrupt("a layer's content", &want.0, &diff_id.0);
     }
-    let record =
-        LayerRecord { diff_id, parent: wanted.parent, entries: applied.entries, bytes: applied.bytes, tar_bytes };
+    let Applied { entries, bytes, xattrs_left_out, .. } = applied;
+    let record = LayerRecord { diff_id, parent: wanted.parent, entries, bytes, tar_bytes, xattrs_left_out };
     write(place.path(), &record, Durability::Volatile).map_err(StoreError::from)?;
     Ok((place, record))
 }

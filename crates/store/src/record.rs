@@ -18,6 +18,9 @@ pub(crate) struct LayerRecord {
     pub(crate) bytes: u64,
     /// Length of the tar.
     pub(crate) tar_bytes: u64,
+    /// Attributes of the tar that the file system did not take, and overlayfs' own.
+    #[serde(default)]
+    pub(crate) xattrs_left_out: u64,
 }
 
 impl Record for LayerRecord {

@@ -445,6 +445,14 @@ fn each_damage_is_named() {
     assert_eq!(check(Depth::Records), []);
     assert!(matches!(&check(Depth::Layers)[..], [Damage::LayerChanged(chain, _)] if *chain == image_.chains[0]));
     fs::write(&file, "a").unwrap();
+    let of_file = check(Depth::Layers);
+    assert!(matches!(&of_file[..], [Damage::LayerFile(chain, ..)] if *chain == image_.chains[0]), "{of_file:?}");
+    assert!(of_file[0].to_string().contains(": /a: its time is "), "{}", of_file[0]);
+    expect!["remove the images and containers that use layer e9aa757de72e, then load or pull them again"]
+        .assert_eq(&of_file[0].remedy());
+    let times = fs::FileTimes::new().set_modified(std::time::UNIX_EPOCH);
+    fs::File::options().write(true).open(&file).unwrap().set_times(times).unwrap();
+    assert_eq!(check(Depth::Layers), []);
 
     let config = root.join("blobs/sha256").join(found.0.hex());
     fs::write(&config, "{}").unwrap();
@@ -454,7 +462,7 @@ fn each_damage_is_named() {
     // Nothing is collected while it is not known what is needed, and loading again mends it.
     assert!(store.collect().is_err());
     load(&store, &image("x:1").docker_archive());
-    assert!(!check(Depth::Layers).iter().any(|damage| !matches!(damage, Damage::LayerChanged(..))));
+    assert_eq!(check(Depth::Layers), []);
 
     fs::rename(snapshot(1), root.join("aside")).unwrap();
     assert!(matches!(&check(Depth::Records)[..], [Damage::LayerMissing(..)]));

@@ -18,8 +18,10 @@ mod apply;
 mod assemble;
 mod attributes;
 mod books;
+mod compare;
 mod decompress;
 mod diff;
+mod expected;
 mod ledger;
 mod recipe;
 mod tree;
@@ -29,11 +31,14 @@ mod unpack;
 mod tests;
 
 use std::io;
+use std::os::fd::AsRawFd;
 
 pub use apply::{Applied, Limits, Options, Recording, Whiteouts, apply, sync};
 pub use assemble::{Assembly, assemble};
+pub(crate) use compare::{compare, expect};
 pub use decompress::{Compression, Ratio, decompress};
 pub use diff::{Written, diff};
+pub(crate) use expected::Expected;
 
 use crate::tar::TarError;
 
@@ -101,11 +106,13 @@ pub fn fuzz(archive: &[u8], dir: std::os::fd::BorrowedFd<'_>) {
     let mut recipe = Vec::new();
     let limits = Limits { entries: 10_000, bytes: 64 << 20 };
     let options = Options { whiteouts: Whiteouts::Trusted, limits, recording: Recording::To(&mut recipe) };
-    if apply(archive, dir, options).is_err() {
-        return;
-    }
+    let Ok(applied) = apply(archive, dir, options) else { return };
     let mut again = Vec::new();
     let assembled = assemble(dir, io::Cursor::new(recipe)).map(|mut tar| io::Read::read_to_end(&mut tar, &mut again));
     assert!(matches!(assembled, Ok(Ok(_))), "an applied archive cannot be assembled: {assembled:?}");
     assert!(again == archive, "an applied archive comes back differently");
+    let root = format!("/proc/self/fd/{}/.", dir.as_raw_fd());
+    let expected = expect(archive)
+        .map(|expected| expected.map(|expected| compare(expected, root.as_ref(), applied.xattrs_left_out)));
+    assert!(matches!(&expected, Ok(Ok(Ok(none))) if none.is_empty()), "another tree than expected: {expected:?}");
 }

@@ -38,6 +38,13 @@ impl Place {
         (applied, recipe)
     }
 
+    /// How the directory differs from what the archive must have left.
+    fn differences(&self, archive: &[u8], applied: &Applied) -> Vec<String> {
+        let expected = expect(archive).unwrap().unwrap();
+        let found = compare(expected, &self.0.join("layer"), applied.xattrs_left_out).unwrap();
+        found.into_iter().map(|(path, what)| format!("{path}: {what}")).collect()
+    }
+
     fn assemble(&self, recipe: Vec<u8>) -> Result<Vec<u8>, String> {
         let layer = self.layer();
         let mut tar = assemble(layer.as_fd(), Cursor::new(recipe)).map_err(|error| error.to_string())?;
@@ -92,7 +99,8 @@ fn check(parts: &[&[u8]], expected: Expect) {
     let archive = [parts.concat(), END.to_vec()].concat();
     let (applied, recipe) = place.apply(&archive, FREE);
     let seen = match applied {
-        Ok(_applied) => {
+        Ok(applied) => {
+            assert_eq!(place.differences(&archive, &applied), [""; 0]);
             assert_eq!(place.assemble(recipe).as_deref(), Ok(&archive[..]), "does not come back");
             listing(&place.0.join("layer"))
         }
@@ -489,7 +497,9 @@ fn overlay_attributes_are_left_out() {
     ]);
     let archive = [&attributes[..], &dir("d"), &attributes, &file("f", "1"), &END].concat();
     let (applied, recipe) = place.apply(&archive, FREE);
-    assert_eq!(applied.unwrap(), Applied { entries: 2, bytes: 1, whiteouts: 0, xattrs_left_out: 6 });
+    let applied = applied.unwrap();
+    assert_eq!(applied, Applied { entries: 2, bytes: 1, whiteouts: 0, xattrs_left_out: 6 });
+    assert_eq!(place.differences(&archive, &applied), [""; 0]);
     for name in ["d", "f"] {
         let mut names = [0; 200];
         let len = rustix::fs::llistxattr(place.0.join("layer").join(name), &mut names[..]).unwrap();
@@ -517,8 +527,11 @@ fn attributes_are_set() {
         symlink("d/l", "x"),
         file("new/parent/x", "1"),
     ];
-    let (applied, _recipe) = place.apply(&[deep.concat(), END.to_vec()].concat(), FREE);
-    assert_eq!(applied.unwrap().xattrs_left_out, 0);
+    let archive = [deep.concat(), END.to_vec()].concat();
+    let (applied, _recipe) = place.apply(&archive, FREE);
+    let applied = applied.unwrap();
+    assert_eq!(applied.xattrs_left_out, 0);
+    assert_eq!(place.differences(&archive, &applied), [""; 0]);
     let at = |name: &str| fs::symlink_metadata(place.0.join("layer").join(name)).unwrap();
     assert_eq!((at("d").mtime(), at("d").mtime_nsec()), (-2, 500_000_000));
     assert_eq!((at("d/f").mtime(), at("d/f").mtime_nsec()), (1_234_567_890, 123_456_789));
@@ -619,6 +632,116 @@ fn a_changed_directory_is_noticed() {
         .assert_eq(&place.assemble(recipe[..recipe.len() - 1].to_vec()).unwrap_err());
     expect!["damaged layer recipe: not a layer recipe"]
         .assert_eq(&place.assemble(b"something else".to_vec()).unwrap_err());
+}
+
+/// What is said of a layer after `script` ran in its directory.
+#[track_caller]
+#[expect(clippy::disallowed_methods, reason = "damage is planted with the usual tools")]
+fn check_damage(script: &str, expected: Expect) {
+    let place = Place::new();
+    let kept = records(&[("SCHILY.xattr.user.kept", b"1")]);
+    let parts = [
+        dir("d"),
+        file("d/f", "body"),
+        kept,
+        file("e", ""),
+        symlink("l", "d/f"),
+        hardlink("h", "d/f"),
+        device("n", b'3', 1, 3),
+        file(".wh.gone", ""),
+        file("o/.wh..wh..opq", ""),
+        END.to_vec(),
+    ];
+    let archive = parts.concat();
+    let applied = place.apply(&archive, FREE).0.unwrap();
+    assert_eq!(place.differences(&archive, &applied), [""; 0]);
+    let status = Command::new("sh").args(["-ec", script]).current_dir(place.0.join("layer")).status().unwrap();
+    assert!(status.success(), "{script}");
+    expected.assert_eq(&place.differences(&archive, &applied).join("\n"));
+}
+
+#[test]
+fn each_difference_is_named() {
+    check_damage("echo more >> d/f; touch -d @0 d/f", expect!["/h: its size is 9, not 4"]);
+    check_damage("truncate -s 1M e; touch -d @0 e", expect!["/e: its size is 1048576, not 0"]);
+    check_damage(
+        "touch extra; mkdir -p new/dir",
+        expect![[r#"
+        /extra: it does not belong to the layer
+        /new: it does not belong to the layer
+        /new/dir: it does not belong to the layer"#]],
+    );
+    check_damage(
+        "chmod 4755 d/f; chmod 755 d; chmod 700 .",
+        expect![[r#"
+        /: its mode is 700, not 755
+        /d: its mode is 755, not 750
+        /h: its mode is 4755, not 644"#]],
+    );
+    check_damage(
+        "chown 1:2 e; chown -h 3:4 l",
+        expect![[r#"
+        /e: its owner is 1:2, not 0:0
+        /l: its owner is 3:4, not 0:0"#]],
+    );
+    check_damage(
+        "touch -d @0.000000001 e; touch -hd @5 l; touch -d @6 d",
+        expect![[r#"
+        /d: its time is 6.000000000, not 0.000000000
+        /e: its time is 0.000000001, not 0.000000000
+        /l: its time is 5.000000000, not 0.000000000"#]],
+    );
+    check_damage(
+        "setfattr -n user.new -v 1 e; setfattr -n trusted.overlay.redirect -v /etc o",
+        expect![[r#"
+        /e: it has the attribute user.new
+        /o: it has the attribute trusted.overlay.redirect"#]],
+    );
+    check_damage(
+        "setfattr -n user.kept -v 2 e; setfattr -n security.capability -v 0sAQAAAgAEAAAAAAAAAAAAAAAAAAA= d/f",
+        expect![[r#"
+        /e: its attribute user.kept has changed
+        /h: it has the attribute security.capability"#]],
+    );
+    check_damage("setfattr -x user.kept e", expect!["/e: it lacks the attribute user.kept"]);
+    check_damage("ln -sfn elsewhere l; touch -hd @0 l", expect!["/l: it leads to elsewhere, not to d/f"]);
+    check_damage(
+        "cp -p h new; mv new h",
+        expect![[r#"
+        /h: its link count is 1, not 2
+        /d/f: it is no hard link any more
+        /d/f: its link count is 1, not 2"#]],
+    );
+    check_damage(
+        "rm h; ln e also",
+        expect![[r#"
+        /also: it does not belong to the layer
+        /e: its link count is 2, not 1
+        /d/f: its link count is 1, not 2
+        /h: it is missing"#]],
+    );
+    check_damage("rm n; mknod -m 644 n c 1 5; touch -d @0 n", expect!["/n: its device is 1/5, not 1/3"]);
+    check_damage("rm n; mkfifo -m 644 n; touch -d @0 n", expect!["/n: it is a pipe, not a character device"]);
+    check_damage(
+        "rm gone; mknod d/hidden c 0 0; touch -d @0 d",
+        expect![[r#"
+        /d/hidden: it does not belong to the layer
+        /gone: it is missing"#]],
+    );
+    check_damage(
+        "rm gone; touch gone; setfattr -x trusted.overlay.opaque o; setfattr -n trusted.overlay.opaque -v y d",
+        expect![[r#"
+        /d: it has the attribute trusted.overlay.opaque
+        /gone: it is a file, not a character device
+        /o: it does not hide lower layers any more"#]],
+    );
+    check_damage(
+        "rm -r d",
+        expect![[r#"
+        /h: its link count is 1, not 2
+        /d: it is missing
+        /d/f: it is missing"#]],
+    );
 }
 
 /// The format: `docs/formats/recipe.md`. The chunks are unpacked here, because zstd's output may change.
@@ -775,7 +898,7 @@ fn check_foreign(script: &str, expected: Expect) {
     assert!(out.status.success(), "{script}: {}", String::from_utf8_lossy(&out.stderr));
     let archive = fs::read(place.0.join("layer.tar")).unwrap();
     let (applied, recipe) = place.apply(&archive, FREE);
-    applied.unwrap();
+    assert_eq!(place.differences(&archive, &applied.unwrap()), [""; 0]);
     assert!(place.assemble(recipe).unwrap() == archive, "{script}: does not come back");
     expected.assert_eq(&listing(&place.0.join("layer")));
     let compare = "cd source; find . ! -type d -printf '%p %y %m %U:%G %s %l %T@\\n' | sort > ../a;
@@ -879,7 +1002,7 @@ fn check_sparse(script: &str) {
     let place = Place::new();
     let archive = foreign(&place, script);
     let (applied, recipe) = place.apply(&archive, FREE);
-    applied.unwrap();
+    assert_eq!(place.differences(&archive, &applied.unwrap()), [""; 0]);
     assert!(place.assemble(recipe).unwrap() == archive, "{script}: does not come back");
     for name in ["f", "empty", "huge"] {
         let (from, to) = (place.0.join("source").join(name), place.0.join("layer").join(name));
@@ -894,7 +1017,9 @@ fn check_capability(script: &str) {
     let place = Place::new();
     let archive = foreign(&place, script);
     let (applied, recipe) = place.apply(&archive, FREE);
-    assert_eq!(applied.unwrap().xattrs_left_out, 0);
+    let applied = applied.unwrap();
+    assert_eq!(applied.xattrs_left_out, 0);
+    assert_eq!(place.differences(&archive, &applied), [""; 0]);
     assert!(place.assemble(recipe).unwrap() == archive);
     for name in ["security.capability", "user.a"] {
         let read = |dir: &str| {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use super::LayerError;
 
 /// As many symbolic links as Linux follows in one walk.
-const LINKS: usize = 40;
+pub(super) const LINKS: usize = 40;
 
 /// Deeper directories would need a descriptor each (and a stack to remove them); no honest image comes near.
 const DEEPEST: usize = 512;
