@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use spec::id::ContainerId;
@@ -136,5 +136,53 @@ impl Home {
 
     fn limbo(&self) -> PathBuf {
         self.root().join("limbo")
+    }
+}
+
+fn is_at(held: &File, dir: &Path) -> io::Result<bool> {
+    match fs::metadata(dir) {
+        Ok(there) => held.metadata().map(|held| (held.dev(), held.ino()) == (there.dev(), there.ino())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_takes_nothing_from_a_container_that_comes_to_be_meanwhile() {
+        let root = std::env::temp_dir().join(format!("kist-disk-{}-meanwhile", std::process::id()));
+        let home = Home::open(&root.join("root"), &root.join("run")).unwrap();
+        let (home, done) = (&home, &AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(move || {
+                    while !done.load(Ordering::Relaxed) {
+                        let released = |id: &ContainerId| Err(io::Error::other(format!("{id} was taken")));
+                        home.sweep(released).unwrap();
+                    }
+                });
+            }
+            for n in 0..3000_u32 {
+                let mut bytes = [0; 32];
+                bytes[..4].copy_from_slice(&n.to_ne_bytes());
+                let id = ContainerId::from_bytes(bytes);
+                // Locked at once, so that no sweep sees a directory that nobody holds yet.
+                let dir = home.limbo().join(id.as_str());
+                let spare = home.root().join("spare");
+                fs::create_dir(&spare).unwrap();
+                let held = File::open(&spare).unwrap();
+                held.lock().unwrap();
+                fs::rename(&spare, &dir).unwrap();
+                Making { home, id: id.clone(), dir, _held: held }.commit(Durability::Volatile).unwrap();
+                fs::remove_dir(home.container(&id)).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        fs::remove_dir_all(&root).unwrap();
     }
 }
