@@ -124,7 +124,7 @@ fn lost(status: Status, restarts: u32) -> Option<Exit> {
             restarts,
             by_user: false,
         }),
-        Status::Restarting { last, .. } => Some(last),
+        Status::Restarting { last, .. } => Some(Exit { restarts, ..last }),
         Status::Created | Status::Exited(_) | Status::Removing => None,
     }
 }

@@ -318,7 +318,7 @@ impl Owner {
     /// It shall stay down although its restart policy says otherwise.
     pub(crate) fn cancel_restart(&mut self) {
         let Status::Restarting { last, .. } = &self.state.status else { return };
-        let exit = Exit { by_user: true, ..last.clone() };
+        let exit = Exit { by_user: true, restarts: self.restarts.count, ..last.clone() };
         self.record(&exit);
         self.publish(&exit);
         self.bury();

@@ -167,13 +167,18 @@ impl Reader {
 /// met twice and none is missed.
 fn newer_than(dir: &Path, inode: Option<u64>) -> io::Result<VecDeque<Source>> {
     let mut files = VecDeque::<Source>::new();
+    let mut gap = false;
     for age in 0.. {
         let file = match File::open(dir.join(file_name(age))) {
-            // Between the two steps of turning over there is no `log`.
-            Err(e) if e.kind() == io::ErrorKind::NotFound && age == 0 => continue,
+            // Turning over moves one name at a time: one may be missing between two that are there.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && !gap => {
+                gap = true;
+                continue;
+            }
             Err(e) if e.kind() == io::ErrorKind::NotFound => break,
             other => other?,
         };
+        gap = false;
         let found = file.metadata()?.ino();
         if Some(found) == inode {
             break;
