@@ -35,7 +35,12 @@ impl Marker {
     fn is_in(&self, text: &str) -> bool {
         let root = self.root.to_string_lossy();
         let whole = |at: usize| !text[at + root.len()..].starts_with(|c: char| c.is_ascii_alphanumeric());
-        text.match_indices(&*root).any(|(at, _)| whole(at)) || self.ids.iter().any(|id| text.contains(id.as_str()))
+        text.match_indices(&*root).any(|(at, _)| whole(at))
+    }
+
+    /// Only where nothing but containers is named so: a word of the same length in a mount's options may be a layer that tests share.
+    fn is_id_in(&self, text: &str) -> bool {
+        self.ids.iter().any(|id| text.contains(id.as_str()))
     }
 }
 
@@ -135,7 +140,7 @@ fn cgroups(marker: &Marker, dir: &Path, things: &mut BTreeSet<String>) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             let path = entry.path();
-            if marker.is_in(&path.to_string_lossy()) {
+            if marker.is_id_in(&path.to_string_lossy()) {
                 things.insert(format!("cgroup {}", path.display()));
             }
             cgroups(marker, &path, things);
