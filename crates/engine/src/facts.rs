@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{major, minor};
 use spec::bundle::{Device, DeviceKind, IdMap, IdMaps};
 use spec::capability::CapabilitySet;
-use spec::container::{Config, DeviceMapping};
+use spec::container::{Config, DeviceMapping, NamespaceMode};
 use spec::resources::{Access, DEFAULT_DEVICES, DeviceRule, HostCpus, Resources, RuleKind};
 
 use runtime::apparmor::DefaultConfinement;
@@ -32,10 +32,15 @@ pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Fa
     Ok(Facts {
         apparmor: apparmor()?,
         capabilities: own_capabilities(),
-        id_maps: id_maps(
-            &fs::read_to_string("/etc/subuid").unwrap_or_default(),
-            &fs::read_to_string("/etc/subgid").unwrap_or_default(),
-        ),
+        id_maps: match host.userns {
+            NamespaceMode::Private => id_maps(
+                &fs::read_to_string("/etc/subuid").unwrap_or_default(),
+                &fs::read_to_string("/etc/subgid").unwrap_or_default(),
+            ),
+            NamespaceMode::Host | NamespaceMode::Default | NamespaceMode::Container(_) => {
+                IdMaps { uids: Vec::new(), gids: Vec::new() }
+            }
+        },
         devices,
         device_rules,
         etc,
@@ -61,7 +66,10 @@ pub(crate) fn cpus(asked: &Resources) -> HostCpus {
     let sets = asked.cpuset_cpus.is_some() || asked.cpuset_mems.is_some();
     let when = |asked: bool, path: &str| if asked { read(path) } else { String::new() };
     HostCpus {
-        online: std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+        online: match asked.nano_cpus {
+            Some(_) => std::thread::available_parallelism().map_or(0, |n| u32::try_from(n.get()).unwrap_or(u32::MAX)),
+            None => 0,
+        },
         cpus: when(sets, "/sys/devices/system/cpu/online"),
         mems: when(sets, "/sys/devices/system/node/online"),
     }

@@ -15,6 +15,8 @@ use crate::prepare::{StartError, chain};
 use crate::protocol::{self, Failure, FailureKind, Tell};
 use crate::{recovery, wire};
 
+/// What the process table calls us.
+const NAME: &std::ffi::CStr = c"kist-monitor";
 /// The connection of whoever spawned us.
 const FIRST_VISITOR: i32 = 3;
 /// The run directory's lock, held already.
@@ -27,6 +29,8 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     let (Ok(first), Ok(lock)) = (sys::inherit::inherited(FIRST_VISITOR), sys::inherit::inherited(LOCK)) else {
         return ExitCode::FAILURE;
     };
+    // Executed by descriptor, it would be called by the executable's name, or on older kernels by the descriptor's number.
+    let _ = rustix::thread::set_name(NAME);
     let words: Vec<OsString> = words.collect();
     let [root, run, id, ahead] = words.as_slice() else { return ExitCode::FAILURE };
     let Some(id) = id.to_str().and_then(|id| id.parse::<ContainerId>().ok()) else { return ExitCode::FAILURE };

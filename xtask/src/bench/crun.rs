@@ -26,7 +26,7 @@ impl Bundle {
         let captured =
             exec_root.join("containerd/daemon/io.containerd.runtime.v2.task/moby").join(&id).join("config.json");
         let captured = fs::read(&captured).with_context(|| captured.display().to_string())?;
-        let mut bundle = Bundle { state: dir.join("state"), short: dir.join("short"), running: false };
+        let mut bundle = Bundle { state: exec_root.with_file_name("crun"), short: dir.join("short"), running: false };
         let long = dir.join("long");
         for (bundle, name, args) in
             [(&bundle.short, "short", json!(["true"])), (&long, "long", json!(["sleep", "100000"]))]

@@ -72,7 +72,9 @@ struct Dir(PathBuf);
 impl Dir {
     fn new() -> Result<Dir> {
         let path = PathBuf::from(format!("/var/tmp/kist-bench-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| path.display().to_string())?;
+        for path in [&path, &memory(&path)] {
+            fs::create_dir(path).with_context(|| path.display().to_string())?;
+        }
         Ok(Dir(path))
     }
 }
@@ -84,10 +86,16 @@ impl Drop for Dir {
         let below: Vec<_> = mounts.lines().filter(|line| line.contains(&*self.0.to_string_lossy())).collect();
         if below.is_empty() {
             let _ = fs::remove_dir_all(&self.0);
+            let _ = fs::remove_dir_all(memory(&self.0));
         } else {
             eprintln!("left behind, because these are mounted:\n{}", below.join("\n"));
         }
     }
+}
+
+/// Its counterpart in memory, where all engines keep what a reboot may take: they would keep it in /run.
+fn memory(dir: &Path) -> PathBuf {
+    Path::new("/dev/shm").join(dir.file_name().expect("it has a name"))
 }
 
 /// The root user's rights are what all peers need.

@@ -1,7 +1,7 @@
 //! The contenders: installed by name, started privately, stopped by number.
 
 use super::crun::Bundle;
-use super::{ensure_root, image, utf8};
+use super::{ensure_root, image, memory, utf8};
 use crate::run::{output, release_program, succeed};
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -91,7 +91,7 @@ impl Peers {
             engine.ok(&["load", "-i", utf8(&image.archive)]).with_context(|| engine.name)?;
         }
         let docker = self.engine("docker");
-        self.bundle = Bundle::like_docker(docker, &dir.join("docker/exec"), &image.tree, &dir.join("crun"))?;
+        self.bundle = Bundle::like_docker(docker, &memory(dir).join("docker"), &image.tree, &dir.join("crun"))?;
         Ok(())
     }
 
@@ -111,7 +111,8 @@ impl Peers {
 
 fn kist(dir: &Path) -> Engine {
     let root = dir.join("kist");
-    let args = ["--root", utf8(&root.join("root")), "--run-root", utf8(&root.join("run"))].map(str::to_owned).to_vec();
+    let run = memory(dir).join("kist");
+    let args = ["--root", utf8(&root), "--run-root", utf8(&run)].map(str::to_owned).to_vec();
     Engine { name: "kist", program: release_program(), args, env: Vec::new(), monitor: "kist-monitor", mark: root }
 }
 
@@ -121,7 +122,7 @@ fn dockerd(dir: &Path) -> Result<(Child, Engine)> {
     let socket = root.join("docker.sock");
     let log = fs::File::create(root.join("log"))?;
     let mut command = Command::new("/usr/sbin/dockerd");
-    command.arg("--data-root").arg(root.join("data")).arg("--exec-root").arg(root.join("exec"));
+    command.arg("--data-root").arg(root.join("data")).arg("--exec-root").arg(memory(dir).join("docker"));
     command.arg("--pidfile").arg(root.join("pid")).arg("-H").arg(format!("unix://{}", utf8(&socket)));
     command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"]);
     command.args(["--storage-driver", "overlay2", "--config-file"]).arg(root.join("daemon.json"));
@@ -162,7 +163,7 @@ fn podman(dir: &Path) -> Result<Engine> {
     fs::create_dir(&root)?;
     let conf = root.join("containers.conf");
     fs::write(&conf, CONTAINERS_CONF)?;
-    let (storage, run) = (root.join("root"), root.join("run"));
+    let (storage, run) = (root.join("root"), memory(dir).join("podman"));
     let args = ["--root", utf8(&storage), "--runroot", utf8(&run), "--storage-driver", "overlay"];
     let env = vec![("CONTAINERS_CONF", utf8(&conf).to_owned())];
     let args = args.map(str::to_owned).to_vec();

@@ -12,7 +12,7 @@ use sys::mount::{Attributes, Reach};
 
 use super::mounts::filesystem;
 use super::target::{Kind, Root};
-use super::{attach_onto, attributes};
+use super::{attach, attach_onto, attributes};
 use crate::failure::{Doing, InitFailure};
 
 /// Mounts it. Without a cgroup namespace of the container's own, what is mounted shows the whole trees, read-only as asked.
@@ -35,9 +35,7 @@ pub(super) fn make(root: Root<'_>, mount: &Mount) -> Result<(), InitFailure> {
         let name = controllers.strip_prefix("name=").unwrap_or(controllers);
         let made = filesystem("cgroup", "cgroup", &options, mount.attributes)?;
         mkdirat(&tree, name, Mode::from_raw_mode(0o755)).doing(doing)?;
-        let dir =
-            openat(&tree, name, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).doing(doing)?;
-        attach_onto(made.as_fd(), dir.as_fd()).doing(doing)?;
+        attach(made.as_fd(), &tree, name.as_ref()).doing(doing)?;
         for controller in name.split(',').filter(|controller| *controller != name) {
             match symlinkat(name, &tree, controller) {
                 Ok(()) | Err(Errno::EXIST) => {}
