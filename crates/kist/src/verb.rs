@@ -150,12 +150,14 @@ fn is_true(text: &str) -> Option<bool> {
 impl Verb {
     /// Reads what follows the verb's name; none when help was asked for.
     pub(crate) fn parse(&self, typed: &[String]) -> Result<Option<Args>, Report> {
-        let matches = match self.command().try_get_matches_from(typed) {
+        let (flags, words) = typed.split_at(self.first_word(typed));
+        let words = words.strip_prefix(&["--".to_owned()]).unwrap_or(words);
+        let matches = match self.command().try_get_matches_from(flags) {
             Ok(matches) => matches,
             Err(error) if error.kind() == ErrorKind::DisplayHelp => return Ok(None),
             Err(error) => return Err(self.refusal(&error)),
         };
-        let words: Vec<String> = matches.get_many::<String>(WORDS).unwrap_or_default().cloned().collect();
+        let words: Vec<String> = matches.get_many::<String>(WORDS).unwrap_or_default().chain(words).cloned().collect();
         for flag in self.all_flags().filter(|flag| matches!(flag.takes, Takes::Switch | Takes::SwitchOn)) {
             for text in matches.get_many::<String>(flag.long).unwrap_or_default() {
                 if is_true(text).is_none() {
@@ -167,20 +169,34 @@ impl Verb {
                 }
             }
         }
-        // What stands before the first word is a flag, if an unknown one.
-        if let (Words::Command(_), Some(first)) = (self.words, words.first().filter(|word| word.len() > 1)) {
-            let typed = first.split('=').next().unwrap_or_default();
-            match (typed.strip_prefix("--"), typed.strip_prefix('-').and_then(|rest| rest.chars().next())) {
-                (Some(long), _) => return Err(self.usage_error(&format!("unknown flag: --{long}"), "Run")),
-                (None, Some(letter)) => {
-                    let text = format!("unknown shorthand flag: '{letter}' in {typed}");
-                    return Err(self.usage_error(&text, "Run"));
-                }
-                (None, None) => {}
-            }
-        }
         self.count(words.len())?;
         Ok(Some(Args { matches, words }))
+    }
+
+    /// Where the flags end and a command inside the container begins; behind all where the verb takes none. Clap cannot say: a word that
+    /// may begin with a hyphen makes it take `-m64m` for one.
+    fn first_word(&self, typed: &[String]) -> usize {
+        if !matches!(self.words, Words::Command(_)) {
+            return typed.len();
+        }
+        let takes_value =
+            |flag: Option<&Flag>| flag.is_some_and(|flag| matches!(flag.takes, Takes::One(_) | Takes::List(_)));
+        let mut at = 0;
+        while let Some(word) = typed.get(at) {
+            let value_follows = match (word.strip_prefix("--"), word.strip_prefix('-')) {
+                (Some(""), _) => return at,
+                (Some(long), _) => takes_value(self.all_flags().find(|flag| flag.long == long)),
+                (None, None | Some("")) => return at,
+                (None, Some(letters)) => {
+                    let of = |letter| self.all_flags().find(|flag| flag.short == Some(letter));
+                    // The first that takes a value takes the rest of the word, or the next word where nothing is left.
+                    let found = letters.char_indices().find(|(_, letter)| takes_value(of(*letter)));
+                    found.is_some_and(|(place, letter)| place + letter.len_utf8() == letters.len())
+                }
+            };
+            at += if value_follows { 2 } else { 1 };
+        }
+        typed.len()
     }
 
     fn all_flags(&self) -> impl Iterator<Item = &Flag> {
@@ -218,10 +234,7 @@ impl Verb {
             });
         }
         let words = Arg::new(WORDS).num_args(0..).value_parser(ValueParser::string());
-        command.arg(match self.words {
-            Words::Command(_) => words.trailing_var_arg(true).allow_hyphen_values(true),
-            Words::None | Words::Exactly(_) | Words::AtLeast(_) | Words::AtMost(_) | Words::Between(..) => words,
-        })
+        command.arg(words)
     }
 
     fn count(&self, words: usize) -> Result<(), Report> {
