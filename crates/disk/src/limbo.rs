@@ -112,11 +112,13 @@ impl Home {
                 other => other?,
             };
             match held.try_lock() {
-                Ok(()) => {
+                // Its maker may have let go because it is a container by now: what is held must still lie in limbo.
+                Ok(()) if is_at(&held, &entry.path())? => {
                     self.free_name(&id, &entry.path())?;
                     release(&id)?;
                     Ending { dir: entry.path(), _held: held }.clear()?;
                 }
+                Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(e)) => return Err(e.into()),
             }
