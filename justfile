@@ -16,6 +16,10 @@ it *ARGS:
 vm *ARGS:
     cargo xtask vmtest {{ARGS}}
 
+# one target of fuzz/, with cargo-fuzz and a nightly compiler: `just fuzz tar`
+fuzz *ARGS:
+    cargo +nightly fuzz run {{ARGS}}
+
 # against the peers, as root: `just bench run`
 bench *ARGS:
     cargo xtask bench {{ARGS}}

@@ -226,6 +226,8 @@ impl ImageId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -248,5 +250,14 @@ mod tests {
         assert_eq!(ChainId::of(std::slice::from_ref(&layer))[0].0, layer.0);
         let two = ChainId::of(&[layer.clone(), layer.clone()]);
         assert_eq!(two[1].0, Digest::sha256(format!("{layer} {layer}").as_bytes()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_digest_or_refused(text in "sha(256|512):[0-9a-fA-F]{0,130}|[a-f0-9:+._-]{0,80}|.{0,20}") {
+            if let Ok(digest) = text.parse::<Digest>() {
+                prop_assert_eq!(digest.to_string(), text);
+            }
+        }
     }
 }

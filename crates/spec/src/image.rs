@@ -255,6 +255,8 @@ fn word_or_words<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<String
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -267,5 +269,45 @@ mod tests {
         assert_eq!(config.config.entrypoint, None);
         assert!(config.config.volumes.contains_key("/data"));
         assert!(config.history[0].empty_layer);
+    }
+
+    const CONFIG: &str = r#"{"architecture":"arm64","variant":"v8","os":"linux","created":"2024-01-01T00:00:00Z","rootfs":{"type":"layers",
+        "diff_ids":["sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]},"history":[{"created_by":"x","empty_layer":true}],
+        "config":{"User":"0","Env":["A=1"],"Cmd":["sh"],"Volumes":{"/d":{}},"ExposedPorts":{"80/tcp":{}},"Labels":{"a":"b"},
+        "Healthcheck":{"Test":["CMD","x"],"Interval":1}}}"#;
+    const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"c","size":1,
+        "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"layers":[{"mediaType":"l","size":2,
+        "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],"annotations":{"a":"b"}}"#;
+
+    fn read_all(bytes: &[u8]) {
+        let _ = serde_json::from_slice::<ImageConfig>(bytes).map(|config| config.platform());
+        let _ = serde_json::from_slice::<Manifest>(bytes);
+        let _ = serde_json::from_slice::<Index>(bytes);
+    }
+
+    #[test]
+    fn the_documents_to_be_damaged_are_whole() {
+        assert!(serde_json::from_str::<ImageConfig>(CONFIG).is_ok());
+        assert!(serde_json::from_str::<Manifest>(MANIFEST).is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_document_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            read_all(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_document_is_read_or_refused(
+            config: bool,
+            cuts in prop::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",:0-9a-z-]{0,3}"), 1..5),
+        ) {
+            let mut text = if config { CONFIG } else { MANIFEST }.to_owned();
+            for (at, word) in cuts {
+                let at = at.index(text.len());
+                text.replace_range(at..=at, &word);
+            }
+            read_all(text.as_bytes());
+        }
     }
 }

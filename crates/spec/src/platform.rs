@@ -96,6 +96,8 @@ impl fmt::Display for Platform {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -106,5 +108,14 @@ mod tests {
         check("linux/arm64/v8", "linux/arm64");
         check("linux/arm", "linux/arm/v7");
         assert!("a//b".parse::<Platform>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_platform_or_refused(text in "[a-zA-Z0-9_.-]{0,8}(/[a-zA-Z0-9_.-]{0,8}){0,3}|.{0,20}") {
+            if let Ok(platform) = text.parse::<Platform>() {
+                prop_assert_eq!(platform.to_string().parse::<Platform>(), Ok(platform));
+            }
+        }
     }
 }

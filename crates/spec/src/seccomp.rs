@@ -428,5 +428,21 @@ mod tests {
         fn any_bytes_parse_or_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = Profile::parse(&bytes);
         }
+
+        #[test]
+        fn a_damaged_profile_parses_or_is_refused(
+            cuts in proptest::collection::vec((any::<proptest::sample::Index>(), "[\\[\\]{}\",:0-9a-zA-Z_-]{0,3}"), 1..5),
+        ) {
+            let mut text = r#"{"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"archMap":[{"architecture":"SCMP_ARCH_X86_64",
+                "subArchitectures":["SCMP_ARCH_X86"]}],"flags":["SECCOMP_FILTER_FLAG_LOG"],"syscalls":[{"names":["read"],
+                "action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":8,"valueTwo":1,"op":"SCMP_CMP_MASKED_EQ"}],"includes":{"caps":
+                ["CAP_SYS_ADMIN"],"minKernel":"4.8"},"excludes":{"arches":["s390"]}}]}"#.to_owned();
+            prop_assert!(Profile::parse(text.as_bytes()).is_ok());
+            for (at, word) in cuts {
+                let at = at.index(text.len());
+                text.replace_range(at..=at, &word);
+            }
+            let _ = Profile::parse(text.as_bytes());
+        }
     }
 }

@@ -201,6 +201,8 @@ fn normalise(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn bind(volume: &Volume) -> (&Path, &Path, bool) {
@@ -236,5 +238,15 @@ mod tests {
         assert_eq!(of("type=what,dst=/b").unwrap_err(), "mount type unknown: \"what\"");
         assert_eq!(of("type=bind,src=/a").unwrap_err(), "target is required");
         assert_eq!(of("type=bind,src=/a,dst=/b,x=1").unwrap_err(), "unexpected key 'x' in 'x=1'");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_mount_or_refused(
+            text in "([a-z/.~:,=\"]{0,6}(bind|volume|tmpfs|type|src|dst|ro|size|mode|rshared|,|:|=|/)){0,8}|.{0,30}"
+        ) {
+            let cwd = Path::new("/here");
+            let _ = (volume(&text, cwd), mount(&text, cwd), tmpfs(&text));
+        }
     }
 }

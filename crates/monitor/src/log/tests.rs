@@ -172,4 +172,19 @@ proptest! {
         }
         prop_assert_eq!(got, wanted);
     }
+
+    #[test]
+    fn any_bytes_are_read_to_their_end(
+        lines in prop::collection::vec(prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..30),
+            "[{}\",:a-z0-9]{0,30}".prop_map(String::into_bytes),
+            Just(br#"{"log":"a\n","stream":"stdout","time":"2026-01-02T15:04:05Z"}"#.to_vec()),
+        ], 0..10),
+        tail in prop::option::of(0_u64..5),
+    ) {
+        let root = Root::new();
+        fs::write(root.join("log"), lines.join(&b'\n')).unwrap();
+        let mut reader = Reader::open(root.path(), Query { tail, ..Query::ALL }).unwrap();
+        while reader.next().unwrap().is_some() {}
+    }
 }
