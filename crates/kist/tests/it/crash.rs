@@ -1,7 +1,7 @@
 //! Killed, failed, rebooted: the next command recovers, nothing leaks, no image is lost.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rustix::mount::{MountFlags, UnmountFlags};
 use rustix::process::{Pid, Signal, kill_process};
@@ -84,6 +84,13 @@ fn run_without_space_at_each_act_leaves_nothing() {
 fn a_life_killed_at_each_act_leaves_nothing() {
     let kist = busybox();
     each_act(Fault::Kill, &kist, &[START, &["rm", "-f", "box"]], runs_as_ever);
+}
+
+#[test]
+fn a_second_life_killed_at_each_act_leaves_nothing() {
+    let kist = busybox();
+    let again: &[&[&str]] = &[START, &["stop", "-t", "0", "box"], &["start", "box"], &["rename", "box", "other"]];
+    each_act(Fault::Kill, &kist, again, runs_as_ever);
 }
 
 #[test]
