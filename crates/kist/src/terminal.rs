@@ -13,7 +13,9 @@ use monitor::protocol::{Ask, Intent, Size, Target, Tell};
 use monitor::{Client, ClientError};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, write};
-use rustix::net::{AddressFamily, RecvFlags, Shutdown, SocketFlags, SocketType, recv, shutdown, socketpair};
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, Shutdown, SocketFlags, SocketType, recv, send, shutdown, socketpair,
+};
 use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr};
 use sys::signalfd::Signals;
@@ -80,6 +82,17 @@ pub(crate) struct Session<'a> {
     pub(crate) signals: Option<Signals>,
 }
 
+/// Our input on its way to the process. What the process does not take yet is kept here, and no more is read meanwhile: a write that
+/// waited would keep us from its output, which it may be waiting for us to read.
+enum Input {
+    /// The next is read.
+    Open,
+    /// This must go first.
+    Untaken(Vec<u8>),
+    /// No more comes.
+    Ended,
+}
+
 /// How a session ended.
 #[derive(Debug)]
 pub(crate) enum Ended {
@@ -108,19 +121,23 @@ impl Session<'_> {
     pub(crate) fn run(mut self) -> io::Result<Ended> {
         let _raw = (self.terminal && self.input && stdin_is_terminal()).then(Raw::enter).transpose()?;
         let mut frames = Frames::default();
-        let (mut input, mut output) = (self.input, true);
+        let (mut input, mut output) = (if self.input { Input::Open } else { Input::Ended }, true);
         let mut told = None;
         loop {
             let nobody = PollFlags::empty();
             let ready = {
                 let when = |wanted: bool| if wanted { PollFlags::IN } else { nobody };
                 let signals = self.signals.as_ref().map_or(self.client.as_fd(), |signals| signals.as_fd());
-                let stdin = if input { stdin() } else { self.client.as_fd() };
+                let (typed, how) = match &input {
+                    Input::Open => (stdin(), PollFlags::IN),
+                    Input::Untaken(_) => (self.stream.as_fd(), PollFlags::OUT),
+                    Input::Ended => (self.client.as_fd(), nobody),
+                };
                 let stream = if output { self.stream.as_fd() } else { self.client.as_fd() };
                 let mut fds = [
                     PollFd::from_borrowed_fd(self.client.as_fd(), when(told.is_none())),
                     PollFd::from_borrowed_fd(stream, when(output)),
-                    PollFd::from_borrowed_fd(stdin, when(input)),
+                    PollFd::from_borrowed_fd(typed, how),
                     PollFd::from_borrowed_fd(signals, when(self.signals.is_some())),
                 ];
                 match poll(&mut fds, None) {
@@ -128,13 +145,18 @@ impl Session<'_> {
                     other => other?,
                 };
                 let any = |n: usize, on: bool| on && !fds[n].revents().is_empty();
-                [any(0, told.is_none()), any(1, output), any(2, input), any(3, self.signals.is_some())]
+                [
+                    any(0, told.is_none()),
+                    any(1, output),
+                    any(2, !matches!(input, Input::Ended)),
+                    any(3, self.signals.is_some()),
+                ]
             };
             if ready[1] {
                 output = self.copy_output(&mut frames)?;
             }
             if ready[2] {
-                input = self.copy_input();
+                input = self.copy_input(input);
             }
             if ready[3] {
                 self.pass_signals()?;
@@ -181,18 +203,32 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// Whether more may come. What the process does not take is lost, as on any broken pipe.
-    fn copy_input(&self) -> bool {
-        let mut buffer = [0u8; 32 * 1024];
-        match read(stdin(), &mut buffer) {
-            Ok(count) if count > 0 => write_all(self.stream.as_fd(), &buffer[..count]).is_ok(),
-            Err(Errno::INTR | Errno::AGAIN) => true,
-            Ok(_) | Err(_) => {
-                // End of input; a process that is gone already needs no word of it.
-                let _ = shutdown(&self.stream, Shutdown::Write);
-                false
+    /// One step. What the process will never take is lost, as on any broken pipe.
+    fn copy_input(&self, input: Input) -> Input {
+        let bytes = match input {
+            Input::Ended => return Input::Ended,
+            Input::Untaken(bytes) => bytes,
+            Input::Open => {
+                let mut buffer = [0u8; 32 * 1024];
+                match read(stdin(), &mut buffer) {
+                    Ok(count) if count > 0 => buffer[..count].to_vec(),
+                    Err(Errno::INTR | Errno::AGAIN) => return Input::Open,
+                    Ok(_) | Err(_) => return self.end_input(),
+                }
             }
+        };
+        match send(&self.stream, &bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+            Ok(taken) if taken == bytes.len() => Input::Open,
+            Ok(taken) => Input::Untaken(bytes[taken..].to_vec()),
+            Err(Errno::INTR | Errno::AGAIN | Errno::NOBUFS) => Input::Untaken(bytes),
+            Err(_) => self.end_input(),
         }
+    }
+
+    fn end_input(&self) -> Input {
+        // A process that is gone already needs no word of it.
+        let _ = shutdown(&self.stream, Shutdown::Write);
+        Input::Ended
     }
 
     fn pass_signals(&mut self) -> io::Result<()> {
