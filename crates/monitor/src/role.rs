@@ -22,9 +22,13 @@ const FIRST_VISITOR: i32 = 3;
 /// The run directory's lock, held already.
 const LOCK: i32 = 4;
 
+/// HUP, INT, QUIT, USR1, USR2, ALRM, TERM, TSTP, TTIN, TTOU, XCPU, XFSZ (signal(7)); Rust ignores PIPE.
+const IGNORED: [i32; 12] = [1, 2, 3, 10, 12, 14, 15, 20, 21, 22, 24, 25];
+
 /// Is a container's monitor until the container has ended. `words` are the command line after its first word: root directory, run
 /// directory, identifier.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
+    stay_alive();
     // Taken before anything else is opened.
     let (Ok(first), Ok(lock)) = (sys::inherit::inherited(FIRST_VISITOR), sys::inherit::inherited(LOCK)) else {
         return ExitCode::FAILURE;
@@ -64,6 +68,15 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A monitor ends when its container does, not with the session, the service or the limits of whoever happened to start it: what a
+/// terminal, a logout, a shutdown or a resource limit sends it is ignored. The container's processes begin with every signal reset.
+/// And nobody of the same user looks into it, nor into its copies on their way into a container.
+fn stay_alive() {
+    // Neither can fail: all of these may be ignored, and the flag may always be cleared.
+    let _ = sys::signals::ignore(&IGNORED);
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// There is no monitor to be: whoever asks first hears why.

@@ -29,6 +29,17 @@ pub fn reset() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Ignores these signals; a program executed later ignores them too unless its starter says [`reset`].
+pub fn ignore(signals: &[i32]) -> io::Result<()> {
+    for signal in signals {
+        // SAFETY: SIG_IGN is a valid disposition for any signal that may have one; no handler of ours runs.
+        if unsafe { libc::signal(*signal, libc::SIG_IGN) } == libc::SIG_ERR {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
 /// Blocks every signal of this thread, so that [`wait_any`] takes them.
 pub fn block_all() -> io::Result<()> {
     let all = u64::MAX;
