@@ -154,11 +154,39 @@ impl InitFailure {
 }
 
 impl InitFailure {
+    /// The same with no text longer than [`LONGEST_TEXT`]: a command's name may have 128 KiB, and all must fit into one message.
+    pub(crate) fn cut(self) -> InitFailure {
+        let text = |text: String| match text.char_indices().nth(LONGEST_TEXT) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        };
+        let path = |path: PathBuf| PathBuf::from(text(path.to_string_lossy().into_owned()));
+        match self {
+            InitFailure::CommandNotFound(command) => InitFailure::CommandNotFound(text(command)),
+            InitFailure::CommandStat(command, errno) => InitFailure::CommandStat(text(command), errno),
+            InitFailure::CommandRefused(command, errno) => InitFailure::CommandRefused(text(command), errno),
+            InitFailure::Execute(command, errno) => InitFailure::Execute(text(command), errno),
+            InitFailure::UnknownUser(user) => InitFailure::UnknownUser(text(user)),
+            InitFailure::UnknownGroup(group) => InitFailure::UnknownGroup(text(group)),
+            InitFailure::Mount { source, target, errno } => {
+                InitFailure::Mount { source: text(source), target: path(target), errno }
+            }
+            InitFailure::InsideProc(target) => InitFailure::InsideProc(path(target)),
+            InitFailure::NotProc(target) => InitFailure::NotProc(path(target)),
+            InitFailure::WorkingDir(cwd, errno) => InitFailure::WorkingDir(path(cwd), errno),
+            InitFailure::Step(doing, errno) => InitFailure::Step(text(doing), errno),
+            same @ (InitFailure::NotOrdinary(_) | InitFailure::Missing { .. } | InitFailure::IdRange) => same,
+        }
+    }
+
     /// Whether it is the user that was asked for, rather than the machine or the image.
     pub(crate) fn is_about_the_user(&self) -> bool {
         matches!(self, InitFailure::UnknownUser(_) | InitFailure::UnknownGroup(_) | InitFailure::IdRange)
     }
 }
+
+/// Characters: in JSON each may take six bytes, a failure has two such texts at most, and a message has 32 KiB.
+const LONGEST_TEXT: usize = 2500;
 
 /// Names the step a kernel call belongs to.
 pub(crate) trait Doing<T> {

@@ -13,7 +13,9 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -50,8 +52,12 @@ pub(crate) struct LauncherEnd(OwnedFd);
 /// Init's end.
 pub(crate) struct InitEnd(OwnedFd);
 
-/// Long enough for any failure's text: paths are at most 4096 bytes and there are at most two.
+/// Long enough for any failure (`InitFailure::cut`).
 const LONGEST: usize = 32 * 1024;
+
+/// How long init may be silent: its longest step takes milliseconds. Processes of the container that share its pid namespace may stop
+/// it, and file systems of theirs that it asks may never answer; nobody shall wait for ever because of that.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connected pair. Both close on execution.
 pub(crate) fn pair() -> Result<(LauncherEnd, InitEnd), Errno> {
@@ -60,8 +66,13 @@ pub(crate) fn pair() -> Result<(LauncherEnd, InitEnd), Errno> {
 }
 
 impl LauncherEnd {
-    /// The next message; none at the end of file.
+    /// The next message; none at the end of file. TIMEDOUT when nothing comes for [`PATIENCE`].
     pub(crate) fn receive(&self) -> Result<Option<FromInit>, Errno> {
+        let limit = Timespec { tv_sec: PATIENCE.as_secs().cast_signed(), tv_nsec: 0 };
+        let mut ports = [PollFd::new(&self.0, PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut ports, Some(&limit)))? == 0 {
+            return Err(Errno::TIMEDOUT);
+        }
         let mut bytes = vec![0; LONGEST];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);

@@ -45,7 +45,7 @@ pub(crate) fn run(first: &First<'_>, end: InitEnd) -> Infallible {
 /// Says why, and ends.
 pub(crate) fn report(end: &InitEnd, failure: InitFailure) -> ! {
     // Where this fails nobody listens any more.
-    let _ = end.send(&FromInit::Failed(failure));
+    let _ = end.send(&FromInit::Failed(failure.cut()));
     sys::exec::exit(1)
 }
 

@@ -165,7 +165,11 @@ impl Starting {
     ) -> Result<Launched, LaunchError> {
         let (mut terminal, mut warnings) = (None, None);
         loop {
-            match end.receive().map_err(step("listening to the container's process"))? {
+            let received = end.receive().map_err(|errno| match errno {
+                rustix::io::Errno::TIMEDOUT => step("it was stopped from within, or waits for a file system")(errno),
+                _ => step("listening to the container's process")(errno),
+            });
+            match received? {
                 Some(FromInit::MapIds) => {
                     if let Some(maps) = ids {
                         namespaces::write_maps(self.pid, maps)?;
