@@ -62,15 +62,23 @@ fn recover_one(home: &Home, store: &Store, id: &ContainerId) -> Result<Option<Re
     if dir.join(CLAIMS).symlink_metadata().is_ok() {
         burial::give_back(&mut Journal::open(&dir.join(CLAIMS))?)?;
     }
+    // Only a monitor that had taken over writes one, so this is no container that somebody is about to start.
+    let had_monitor = status.is_some();
     let exit = status.and_then(|(status, restarts)| lost(status, restarts));
     let config = read::<Config>(&home.container(id)).ok().flatten();
     match (&exit, config) {
-        (Some(_), Some(config)) if config.host.auto_remove => remove(home, store, id)?,
-        (Some(exit), Some(_)) => write(&home.container(id), exit, Durability::Durable)?,
-        (None, _) | (Some(_), None) => {}
+        (_, Some(config)) if config.host.auto_remove && had_monitor => remove(home, store, id)?,
+        (Some(exit), Some(_)) if !is_told(home, id, exit) => write(&home.container(id), exit, Durability::Durable)?,
+        (Some(_) | None, _) => {}
     }
     remove_sandbox(&dir)?;
     Ok(Some(Recovered { id: id.clone(), exit }))
+}
+
+/// Whether the monitor had seen the end of that very run and come no further: what it wrote is the truth.
+fn is_told(home: &Home, id: &ContainerId, lost: &Exit) -> bool {
+    let told = read::<Exit>(&home.container(id)).ok().flatten();
+    lost.started.is_some() && told.is_some_and(|told| told.started == lost.started && told.restarts == lost.restarts)
 }
 
 fn remove(home: &Home, store: &Store, id: &ContainerId) -> Result<(), BurialError> {
