@@ -18,6 +18,7 @@ mod logs;
 mod mounts;
 mod namespaces;
 mod restart;
+mod review;
 mod run;
 mod security;
 mod storm;

@@ -1,0 +1,58 @@
+//! What a reviewer found: each was broken once.
+
+use std::fs;
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use testkit::Kist;
+
+use crate::{background, busybox, field, idle, inspect, pid};
+
+fn monitor(kist: &Kist, container: &str) -> Pid {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid(kist, container))).unwrap();
+    Pid::from_raw(field(&status, "PPid").parse().unwrap()).unwrap()
+}
+
+#[test]
+fn input_that_is_not_read_does_not_hold_the_output_up() {
+    let kist = busybox();
+    let args = ["run", "--rm", "-i", "--network", "none", "busybox", "head", "-c", "3000000", "/dev/zero"];
+    let out = kist.run_with_input(&args, vec![b'x'; 3_000_000]);
+    assert_eq!((out.stdout.len(), out.code), (3_000_000, 0), "{}", out.stderr);
+    let out = kist.run_with_input(&["run", "--rm", "-i", "--network", "none", "busybox", "cat"], vec![b'x'; 3_000_000]);
+    assert_eq!(out.stdout.len(), 3_000_000);
+}
+
+#[test]
+fn what_ends_a_session_does_not_end_a_monitor() {
+    let kist = busybox();
+    let id = idle(&kist, "--network none");
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM, Signal::PIPE, Signal::XFSZ, Signal::USR1] {
+        kill_process(monitor(&kist, &id), signal).unwrap();
+    }
+    // Answered by the monitor: it was not about to die either.
+    assert_eq!(kist.ok(&["exec", &id, "grep", "SigIgn", "/proc/self/status"]), "SigIgn:\t0000000000000000");
+    assert_eq!(inspect(&kist, &id, "{{.State.Running}}"), "true");
+}
+
+#[test]
+fn a_container_that_stops_whoever_enters_it_cannot_hold_its_monitor() {
+    let kist = busybox();
+    let id = background(&kist, "--network none", "while :; do kill -STOP -1; done");
+    let since = Instant::now();
+    let out = kist.run(&["exec", &id, "true"]);
+    // It may have got through between two rounds.
+    assert!(out.code == 0 || out.stderr.contains("stopped from within"), "{}", out.stderr);
+    kist.ok(&["rm", "-f", &id]);
+    assert!(since.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn failures_about_very_long_words_are_told() {
+    let kist = busybox();
+    let long = "a".repeat(100_000);
+    let out = kist.fails(&["run", "--rm", "--network", "none", "busybox", &long]);
+    assert!(out.stderr.contains("executable file not found") && out.code == 127, "{}", &out.stderr[..200]);
+    let out = kist.fails(&["run", "--rm", "--network", "none", "-w", &format!("/{long}"), "busybox", "true"]);
+    assert!(out.stderr.contains("file name too long"));
+}
