@@ -24,8 +24,9 @@ use crate::store::{Ingest, Store, StoreError};
 pub struct Load<'a> {
     /// The archive, from its first byte.
     pub archive: File,
-    /// Of an image for several machines, the one for this is taken.
-    pub platform: &'a Platform,
+    /// All images must be there for this one. When none is asked for: of an image for several machines the one for this machine is
+    /// taken, others whatever they are for.
+    pub platform: Option<&'a Platform>,
 }
 
 /// What happens on the way.
@@ -71,17 +72,29 @@ enum Message {
 }
 
 impl Store {
-    /// Takes the images of an archive of this machine's platform from a stream, which is first copied to the disk. See
-    /// [`Store::load_file`].
+    /// Takes the images of an archive from a stream, with no platform asked for. See [`Store::load_stream`].
     ///
     /// # Errors
     /// [`LoadError`]; then nothing of the archive stays.
-    pub fn load(&self, mut archive: impl Read, on: &mut dyn FnMut(LoadEvent)) -> Result<Vec<Loaded>, LoadError> {
+    pub fn load(&self, archive: impl Read, on: &mut dyn FnMut(LoadEvent)) -> Result<Vec<Loaded>, LoadError> {
+        self.load_stream(archive, None, on)
+    }
+
+    /// Takes the images of an archive from a stream, which is first copied to the disk. See [`Store::load_file`].
+    ///
+    /// # Errors
+    /// [`LoadError`]; then nothing of the archive stays.
+    pub fn load_stream(
+        &self,
+        mut archive: impl Read,
+        platform: Option<&Platform>,
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Vec<Loaded>, LoadError> {
         let _held = self.share()?;
         let spool = Ingest::new(self)?;
         let archive = copy(&mut archive, &spool, "stream")?;
         // The file goes where its last descriptor does: into the call.
-        self.load_file(Load { archive, platform: &Platform::host() }, on)
+        self.load_file(Load { archive, platform }, on)
     }
 
     /// Takes the images of an archive in a file, packed or not: `docker save`'s, an OCI layout, or both at once. Layers are unpacked in

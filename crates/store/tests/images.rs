@@ -370,6 +370,70 @@ fn of_many_machines_ours_is_taken() {
 }
 
 #[test]
+fn a_platform_that_is_asked_for_must_be_there() {
+    let host = spec::platform::Platform::host();
+    let theirs = ImageBuilder::new().architecture("s390x").name("x:1").file("a", 0o644, "a");
+    let wanted: spec::platform::Platform = "linux/s390x".parse().unwrap();
+    for archive in [theirs.docker_archive(), theirs.oci_archive()] {
+        let root = Root::new();
+        let store = Store::open(root.path()).unwrap();
+        let error = store.load_stream(archive.as_slice(), Some(&host), &mut |_| {}).unwrap_err();
+        assert_eq!(error.to_string(), format!("requested platform ({host}) not found: image x:1 is for linux/s390x"));
+        assert_eq!(files(&root), [""; 0]);
+        for platform in [Some(&wanted), None] {
+            assert_eq!(store.load_stream(archive.as_slice(), platform, &mut |_| {}).unwrap().len(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_damaged_image_can_be_removed() {
+    let root = Root::new();
+    let store = Store::open(root.path()).unwrap();
+    load(&store, &image("y:1").file("c", 0o644, "c").docker_archive());
+    for text in ["{}", "not JSON", ""] {
+        let found = load(&store, &image("x:1").docker_archive())[0].id.clone();
+        let config = root.join("blobs/sha256").join(found.0.hex());
+        match text {
+            "" => fs::remove_file(&config).unwrap(),
+            text => fs::write(&config, text).unwrap(),
+        }
+        assert!(store.collect().is_err());
+        let damages = store.check(Depth::Records).unwrap();
+        let [damage] = &damages[..] else { panic!("{damages:?}") };
+        let remedy = format!("load or pull the image again, or remove it: kist rmi -f {}", found.short());
+        assert_eq!(damage.remedy(), remedy);
+        // Even by the ID alone, and what only it needed goes.
+        assert!(remove(&store, found.short(), Several::Untag).unwrap().contains("Deleted: "));
+        assert_eq!(store.check(Depth::Layers).unwrap(), []);
+        store.collect().unwrap();
+    }
+    remove(&store, "y:1", Several::Untag).unwrap();
+    assert_eq!(files(&root), [""; 0]);
+}
+
+#[test]
+fn documents_under_other_digests_are_refused() {
+    let (_, blobs) = image("x:1").oci_manifest();
+    let config = &blobs[0].0;
+    let sha512 = format!("sha512:{}", "0".repeat(128));
+    let index = |digest: &str| {
+        format!(
+            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{digest}","size":3}}]}}"#
+        )
+    };
+    let text = refused(&Layer::new().file("index.json", 0o644, index(&sha512)).tar());
+    assert_eq!(text, format!("documents under sha512 digests are not stored: {sha512}"));
+    let manifest = String::from_utf8(image("x:1").oci_manifest().0).unwrap();
+    let manifest = manifest.replacen(config.as_str(), &sha512, 1);
+    let digest = spec::digest::Digest::sha256(manifest.as_bytes());
+    let index = index(&digest.to_string()).replace(r#""size":3"#, &format!(r#""size":{}"#, manifest.len()));
+    let tar = Layer::new().file("index.json", 0o644, index);
+    let text = refused(&tar.file(&format!("blobs/sha256/{}", digest.hex()), 0o644, manifest).tar());
+    assert_eq!(text, format!("documents under sha512 digests are not stored: {sha512}"));
+}
+
+#[test]
 fn whatever_fails_nothing_is_half_there() {
     use disk::faults::fail_at;
     let archive = image("x:1").docker_archive();

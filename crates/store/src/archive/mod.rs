@@ -79,6 +79,16 @@ pub enum LoadError {
         /// What there is.
         have: String,
     },
+    /// Not for the platform that was asked for.
+    #[error("requested platform ({want}) not found: image {image} is for {is}")]
+    OtherPlatform {
+        /// What was asked for.
+        want: Platform,
+        /// Its name, or its ID.
+        image: String,
+        /// What it is for.
+        is: String,
+    },
     /// A layer.
     #[error("layer {}", .0.as_ref().map_or_else(|| "of the archive".to_owned(), ToString::to_string))]
     Layer(Option<DiffId>, #[source] LayerError),

@@ -50,8 +50,10 @@ struct Item {
     layers: Option<Vec<String>>,
 }
 
-/// All images of an archive, those for several platforms as `platform` wants them.
-pub(crate) fn plans(members: &Members, platform: &Platform) -> Result<Vec<Plan>, LoadError> {
+/// All images of an archive; of those for several platforms, the one for `wanted` or else for this machine.
+pub(crate) fn plans(members: &Members, wanted: Option<&Platform>) -> Result<Vec<Plan>, LoadError> {
+    let machine = Platform::host();
+    let platform = wanted.unwrap_or(&machine);
     let mut plans: Vec<Plan> = Vec::new();
     let index: Option<Index> = document(members, "index.json")?;
     let items: Option<Vec<Item>> = document(members, "manifest.json")?;
@@ -67,7 +69,11 @@ pub(crate) fn plans(members: &Members, platform: &Platform) -> Result<Vec<Plan>,
     if plans.is_empty() {
         return Err(LoadError::NotAnImage);
     }
-    Ok(plans)
+    let Some(wanted) = wanted else { return Ok(plans) };
+    // An image may be for one platform only and say so nowhere but in its config.
+    let Some(other) = plans.iter().find(|plan| !wanted.runs(&plan.document.platform())) else { return Ok(plans) };
+    let image = other.names.first().map_or_else(|| other.id().short().to_owned(), Reference::familiar);
+    Err(LoadError::OtherPlatform { want: wanted.clone(), image, is: other.document.platform().to_string() })
 }
 
 /// The same image under more names is one image.

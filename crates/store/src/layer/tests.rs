@@ -691,6 +691,10 @@ fn each_difference_is_named() {
         /e: its time is 0.000000001, not 0.000000000
         /l: its time is 5.000000000, not 0.000000000"#]],
     );
+}
+
+#[test]
+fn each_difference_of_attributes_and_kinds_is_named() {
     check_damage(
         "setfattr -n user.new -v 1 e; setfattr -n trusted.overlay.redirect -v /etc o",
         expect![[r#"
