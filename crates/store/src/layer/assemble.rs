@@ -81,11 +81,12 @@ impl<R: Read + Seek> Assembly<'_, R> {
                     *left -= given;
                     given
                 }
+                Source::File { left: 0, .. } => 0,
                 Source::File { file, path, offset, left } => {
                     let most = usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
                     let given =
                         file.read_at(&mut buffer[..most], *offset).map_err(|e| LayerError::io("reading", path, e))?;
-                    if given == 0 && most > 0 {
+                    if given == 0 {
                         return Err(LayerError::Changed { entry: show(path), what: "it is shorter".to_owned() });
                     }
                     *offset += given as u64;
