@@ -194,8 +194,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Gone`], or the message is too long.
     pub fn ask(&self, ask: &Ask, fds: &[BorrowedFd<'_>]) -> Result<(), ClientError> {
-        let bytes = protocol::encode(ask)?;
-        wire::send(self.0.as_fd(), &bytes, fds).map_err(|e| {
+        let bytes = protocol::encode_enclosed(ask)?;
+        let sent = if bytes.len() <= MAX_BYTES {
+            wire::send(self.0.as_fd(), &bytes, fds)
+        } else {
+            // Closed by us and read by the monitor, it is gone: nothing is left of it whoever dies.
+            let file = wire::memory_file(&bytes).map_err(|e| ClientError::Io("writing a long message", e))?;
+            let fds: Vec<_> = fds.iter().copied().chain([file.as_fd()]).collect();
+            wire::send(self.0.as_fd(), &protocol::encode(&Ask::Enclosed)?, &fds)
+        };
+        sent.map_err(|e| {
             if [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset].contains(&e.kind()) {
                 ClientError::Gone
             } else {

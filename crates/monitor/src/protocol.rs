@@ -27,13 +27,18 @@ use crate::status::Refused;
 /// The version this program speaks. A message of another is refused by name: an engine that was upgraded meets monitors that were not.
 pub const VERSION: u32 = 1;
 
-/// The longest message.
+/// The longest message in a datagram.
 pub const MAX_BYTES: usize = 64 * 1024;
+
+/// The longest message in a file ([`Ask::Enclosed`]): all that execve(2) takes (2 MiB), each byte written as six.
+pub const MAX_ENCLOSED_BYTES: usize = 16 * 1024 * 1024;
 
 /// A visitor's words.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
+    /// The question is longer than a datagram: it is in a file, whose descriptor comes along as the last one.
+    Enclosed,
     /// Start the container's process.
     Start {
         /// Size of its terminal from the first byte on.
@@ -349,6 +354,12 @@ pub enum Malformed {
     /// Longer than [`MAX_BYTES`].
     #[error("the message has {0} bytes, more than {MAX_BYTES}")]
     TooLong(usize),
+    /// Longer than [`MAX_ENCLOSED_BYTES`].
+    #[error("command line and environment have {0} bytes, more than {MAX_ENCLOSED_BYTES}")]
+    TooLongEnclosed(usize),
+    /// A file was announced and is not there, or is no file.
+    #[error("the message's file cannot be read")]
+    Unenclosed,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -362,8 +373,17 @@ struct Envelope<M> {
 /// # Errors
 /// It is too long.
 pub fn encode<M: Serialize>(message: &M) -> Result<Vec<u8>, Malformed> {
-    let bytes = serde_json::to_vec(&Envelope { v: VERSION, m: message }).map_err(Malformed::Json)?;
+    let bytes = encode_enclosed(message)?;
     if bytes.len() > MAX_BYTES { Err(Malformed::TooLong(bytes.len())) } else { Ok(bytes) }
+}
+
+/// A message as the bytes of a file.
+///
+/// # Errors
+/// It is too long.
+pub fn encode_enclosed<M: Serialize>(message: &M) -> Result<Vec<u8>, Malformed> {
+    let bytes = serde_json::to_vec(&Envelope { v: VERSION, m: message }).map_err(Malformed::Json)?;
+    if bytes.len() > MAX_ENCLOSED_BYTES { Err(Malformed::TooLongEnclosed(bytes.len())) } else { Ok(bytes) }
 }
 
 /// The message in a datagram.
@@ -374,6 +394,14 @@ pub fn decode<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Malformed> {
     if bytes.len() > MAX_BYTES {
         return Err(Malformed::TooLong(bytes.len()));
     }
+    decode_enclosed(bytes)
+}
+
+/// The message in a file.
+///
+/// # Errors
+/// [`Malformed`].
+pub fn decode_enclosed<M: DeserializeOwned>(bytes: &[u8]) -> Result<M, Malformed> {
     match serde_json::from_slice::<Envelope<M>>(bytes) {
         Ok(envelope) if envelope.v == VERSION => Ok(envelope.m),
         Ok(envelope) => Err(Malformed::Version(envelope.v)),
@@ -407,6 +435,7 @@ mod tests {
             expect![[r#"{"v":1,"m":{"start":{"console":{"rows":24,"columns":80}}}}"#]],
         );
         check(&Ask::Pause, expect![[r#"{"v":1,"m":"pause"}"#]]);
+        check(&Ask::Enclosed, expect![[r#"{"v":1,"m":"enclosed"}"#]]);
         let attach = Attach {
             streams: Streams { stdin: true, stdout: true, stderr: false },
             framing: Framing::Mux,

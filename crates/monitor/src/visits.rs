@@ -13,7 +13,8 @@ use crate::log;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::chain;
 use crate::protocol::{
-    self, Ask, Attach, Failure, FailureKind, Intent, MAX_BYTES, Malformed, Replay, Size, Target, Tell, Until,
+    self, Ask, Attach, Failure, FailureKind, Intent, MAX_BYTES, MAX_ENCLOSED_BYTES, Malformed, Replay, Size, Target,
+    Tell, Until,
 };
 use crate::status::{Refused, Status, Verb};
 use crate::viewer::View;
@@ -42,6 +43,10 @@ impl Owner {
         let Some(visitor) = self.visitors.iter().find(|visitor| visitor.number == number) else { return };
         let malformed = match wire::receive(visitor.socket.as_fd(), MAX_BYTES, RecvFlags::DONTWAIT) {
             Ok(Received::Datagram(bytes, fds)) => match protocol::decode::<Ask>(&bytes) {
+                Ok(Ask::Enclosed) => match enclosed(fds) {
+                    Ok((ask, fds)) => return self.answer(number, ask, fds),
+                    Err(malformed) => malformed,
+                },
                 Ok(ask) => return self.answer(number, ask, fds),
                 Err(malformed) => malformed,
             },
@@ -74,6 +79,8 @@ impl Owner {
 
     fn answer(&mut self, from: u64, ask: Ask, fds: Vec<OwnedFd>) {
         let answer = match ask {
+            // Only a datagram encloses.
+            Ask::Enclosed => Ok(Some(Tell::Misunderstood(chain(&Malformed::Unenclosed)))),
             Ask::Start { console } => self.asked_to_start(from, console),
             Ask::Attach(attach) => self.attach(from, attach, fds),
             Ask::Exec(exec) => self.exec(from, *exec, fds),
@@ -249,6 +256,13 @@ impl Owner {
         }
         Ok(None)
     }
+}
+
+/// The question in the last descriptor, and the others.
+fn enclosed(mut fds: Vec<OwnedFd>) -> Result<(Ask, Vec<OwnedFd>), Malformed> {
+    let file = fds.pop().ok_or(Malformed::Unenclosed)?;
+    let bytes = wire::read_file(file, MAX_ENCLOSED_BYTES).map_err(|_| Malformed::Unenclosed)?;
+    Ok((protocol::decode_enclosed(&bytes)?, fds))
 }
 
 /// What `wait` answers about a container that never ran: Docker's 0.

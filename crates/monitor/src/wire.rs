@@ -1,20 +1,21 @@
 //! Datagrams with descriptors over a SOCK_SEQPACKET socket.
 
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::cmsg_space;
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::{CWD, MemfdFlags, Mode, OFlags, memfd_create, openat};
 use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, recv, recvmsg, sendmsg,
 };
 
-/// How many descriptors a datagram may carry.
-pub(crate) const MAX_FDS: usize = 1;
+/// How many descriptors a datagram may carry: a stream, and a message too long for a datagram.
+pub(crate) const MAX_FDS: usize = 2;
 
 /// Sends one datagram. Never blocks and never raises SIGPIPE: who does not read what was told is as good as gone.
 pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
@@ -64,6 +65,27 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, limit: usize, flags: RecvFlags) ->
     }
     bytes.truncate(got.bytes);
     Ok(Received::Datagram(bytes, fds))
+}
+
+/// A file of these bytes that has no name.
+pub(crate) fn memory_file(bytes: &[u8]) -> io::Result<OwnedFd> {
+    let file = memfd_create("kist message", MemfdFlags::CLOEXEC)?;
+    let mut file = std::fs::File::from(file);
+    file.write_all(bytes)?;
+    Ok(file.into())
+}
+
+/// What is in such a file, if it is one and has at most `limit` bytes.
+pub(crate) fn read_file(file: OwnedFd, limit: usize) -> io::Result<Vec<u8>> {
+    let file = std::fs::File::from(file);
+    let about = file.metadata()?;
+    let length = usize::try_from(about.len()).unwrap_or(usize::MAX);
+    if !about.is_file() || length > limit {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut bytes = vec![0; length];
+    file.read_exact_at(&mut bytes, 0)?;
+    Ok(bytes)
 }
 
 /// Waits until something can be received, and leaves it there. False: the other end is gone.

@@ -56,3 +56,17 @@ fn failures_about_very_long_words_are_told() {
     let out = kist.fails(&["run", "--rm", "--network", "none", "-w", &format!("/{long}"), "busybox", "true"]);
     assert!(out.stderr.contains("file name too long"));
 }
+
+#[test]
+fn long_environments_and_command_lines_are_executed() {
+    let kist = busybox();
+    let long = format!("LONG={}", "\u{1}".repeat(100_000));
+    let id = idle(&kist, "--network none");
+    assert_eq!(kist.ok(&["exec", "-e", &long, &id, "sh", "-c", "echo ${#LONG}"]), "100000");
+    let words: Vec<String> = (0..20_000).map(|n| format!("word {n}")).collect();
+    let mut args = vec!["exec", &id, "sh", "-c", "echo $#", "x"];
+    args.extend(words.iter().map(String::as_str));
+    assert_eq!(kist.ok(&args), "20000");
+    let id = kist.ok(&["run", "-d", "--network", "none", "-e", &long, "busybox", "sleep", "1000"]);
+    assert_eq!(kist.ok(&["exec", &id, "sh", "-c", "echo ${#LONG}"]), "100000");
+}
