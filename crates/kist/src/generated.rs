@@ -41,7 +41,11 @@ fn completions_are_those_of_the_verbs() {
 
 /// Compares each file, and that there is no other.
 fn check(dir: &str, files: &Files) {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(dir);
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    if !sources.is_dir() {
+        testkit::skip!("the sources are not on this machine");
+    }
+    let dir = sources.join("../..").join(dir);
     std::fs::create_dir_all(&dir).unwrap();
     for (name, text) in files {
         ExpectFile { path: PathBuf::from(&dir).join(name), position: file!() }.assert_eq(text);
