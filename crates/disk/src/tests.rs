@@ -1,5 +1,7 @@
 //! Facts about durable files, each in a directory of its own.
 
+mod golden;
+
 use std::fs;
 use std::io;
 use std::path::PathBuf;

@@ -13,6 +13,8 @@ mod clock;
 mod execs;
 mod exit;
 pub mod framing;
+#[cfg(test)]
+mod golden;
 pub mod health;
 mod hub;
 mod keys;

@@ -77,3 +77,42 @@ impl Record for NameRecord {
     const FILE: &'static str = "<reference>.json";
     const FORMAT: u32 = 1;
 }
+
+#[cfg(test)]
+mod tests {
+    use spec::digest::Digest;
+
+    use super::*;
+
+    /// What is on somebody's disk must be read, and written again as the same.
+    fn check<R: Record>(record: &str) {
+        let dir = testkit::Root::new();
+        let (path, text) = (dir.join("record.json"), format!(r#"{{"format":{},"record":{record}}}"#, R::FORMAT));
+        dir.write("record.json", &text);
+        let record: R = disk::read_at(&path).unwrap().unwrap();
+        disk::write_at(&path, &record, disk::Durability::Volatile).unwrap();
+        assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+    }
+
+    #[test]
+    fn golden_records() {
+        let digest = Digest::sha256(b"");
+        for parent in [format!(r#""{digest}""#), "null".to_owned()] {
+            check::<LayerRecord>(&format!(
+                r#"{{"diff_id":"{digest}","parent":{parent},"entries":1,"bytes":2,"tar_bytes":3,"xattrs_left_out":4}}"#
+            ));
+        }
+        for writes in ["kept", "volatile"] {
+            check::<DraftRecord>(&format!(r#"{{"layers":["{digest}"],"writes":"{writes}"}}"#));
+        }
+        let descriptor = format!(r#"{{"mediaType":"m","digest":"{digest}","size":1}}"#);
+        for manifest in [&descriptor, "null"] {
+            check::<ImageRecord>(&format!(
+                r#"{{"config":{descriptor},"manifest":{manifest},"size_bytes":1,"loaded_at":"2026-01-02T15:04:05.123456789Z"}}"#
+            ));
+        }
+        for reference in ["docker.io/library/a:1".to_owned(), format!("docker.io/library/a@{digest}")] {
+            check::<NameRecord>(&format!(r#"{{"reference":"{reference}","image":"{digest}"}}"#));
+        }
+    }
+}

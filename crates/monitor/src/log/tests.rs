@@ -183,7 +183,7 @@ proptest! {
         tail in prop::option::of(0_u64..5),
     ) {
         let root = Root::new();
-        fs::write(root.join("log"), lines.join(&b'\n')).unwrap();
+        root.write("log", lines.join(&b'\n'));
         let mut reader = Reader::open(root.path(), Query { tail, ..Query::ALL }).unwrap();
         while reader.next().unwrap().is_some() {}
     }
