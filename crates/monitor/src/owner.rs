@@ -9,7 +9,7 @@ use disk::{Durability, Home, Journal, read, write};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use spec::bundle::Bundle;
-use spec::container::{Config, LogDriver, Settings, Streams};
+use spec::container::{Config, LogDriver, NamespaceMode, Settings, Streams};
 use spec::id::ContainerId;
 
 use crate::burial::{CLAIMS, Claim};
@@ -34,6 +34,7 @@ pub(crate) struct Habits {
     pub(crate) tty: bool,
     pub(crate) open_stdin: bool,
     pub(crate) auto_remove: bool,
+    pub(crate) shares_pids: bool,
     pub(crate) health: Option<Rules>,
 }
 
@@ -119,6 +120,7 @@ impl Owner {
             tty: config.tty,
             open_stdin: config.open_stdin,
             auto_remove: config.host.auto_remove,
+            shares_pids: !matches!(config.host.pid, NamespaceMode::Private | NamespaceMode::Default),
             health: config.healthcheck.as_ref().and_then(Rules::new),
         };
         Ok(Owner {
@@ -137,7 +139,7 @@ impl Owner {
             run: None,
             execs: Vec::new(),
             restarts: Restarts::default(),
-            visitors: vec![Visitor { number: 0, socket: first }],
+            visitors: vec![Visitor { number: 0, socket: first, asked: false }],
             waits: Waits::default(),
             alarms: Vec::new(),
             stage: Stage::Waiting,
@@ -164,7 +166,9 @@ impl Owner {
         match self.stage {
             Stage::Waiting => self.visitors.is_empty(),
             Stage::Busy => false,
-            Stage::Over => !self.hub.has_viewers() && self.execs.is_empty(),
+            Stage::Over => {
+                !self.hub.has_viewers() && self.execs.is_empty() && self.visitors.iter().all(|visitor| visitor.asked)
+            }
         }
     }
 

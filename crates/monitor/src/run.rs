@@ -217,8 +217,10 @@ impl Owner {
         let now = clock::now();
         self.hub.disconnect(now);
         let oom_killed = run.was_oom_killed(fate);
-        // What does not die is told by the burial, which tries the same.
-        let _ = run.cgroup.kill_all();
+        // Without a pid namespace of its own its children outlive it. What does not die is told by the burial, which tries the same.
+        if self.habits.shares_pids {
+            let _ = run.cgroup.kill_all();
+        }
         self.end_execs();
         let exit = self.exit_of(&run, fate, oom_killed, now);
         let ended = Ended { code: exit.code, ran: run.began.elapsed(), by_user: run.by_user || self.remove };

@@ -3,10 +3,11 @@
 use std::ffi::{c_int, c_void};
 
 use rustix::event::{PollFd, Timespec};
+use rustix::mm::{Advice, madvise};
 
 /// poll(2) for a long time: first gives back to the kernel what was freed, the stack below us, and the pages of our own executable that
 /// only hold what the file holds: code and constants, 2 MB of them after a start. What is needed again comes back from the page cache,
-/// 64 KB at a fault; hence one function, so that next to nothing runs between the giving back and the sleep.
+/// 64 KB at a fault; hence one function with system calls in line, so that next to nothing runs between the giving back and the sleep.
 ///
 /// # Errors
 /// Of poll(2).
@@ -18,13 +19,13 @@ pub fn poll_at_rest(fds: &mut [PollFd<'_>], limit: Option<&Timespec>) -> rustix:
     let end = (here - here % PAGE).saturating_sub(2 * PAGE);
     // SAFETY: stacks grow downwards: two pages below our own frame and further there is nothing but what calls that have returned left
     // behind. Where the stack is not mapped, nothing happens (ENOMEM).
-    unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(end - STACK), STACK, libc::MADV_DONTNEED) };
+    let _ = unsafe { madvise(std::ptr::with_exposed_provenance_mut(end - STACK), STACK, Advice::LinuxDontNeed) };
     let mut segments: Segments = [(0, 0); 4];
     // SAFETY: `remember` matches the type, and its argument is what it expects.
     unsafe { libc::dl_iterate_phdr(Some(remember), (&raw mut segments).cast()) };
     for (first, length) in segments {
         // SAFETY: a mapping of our file that was never writable, or nothing: what is dropped is read from the file again as it was.
-        unsafe { libc::madvise(std::ptr::with_exposed_provenance_mut(first), length, libc::MADV_DONTNEED) };
+        let _ = unsafe { madvise(std::ptr::with_exposed_provenance_mut(first), length, Advice::LinuxDontNeed) };
     }
     rustix::event::poll(fds, limit)
 }
