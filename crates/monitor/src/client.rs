@@ -17,6 +17,7 @@ use spec::bundle::Bundle;
 use spec::id::ContainerId;
 
 use crate::protocol::{self, Ask, MAX_BYTES, Malformed, Tell};
+use crate::recovery;
 use crate::wire::{self, Received};
 
 /// What a monitor's command line begins with; `main` goes by it.
@@ -84,6 +85,14 @@ impl Berth {
                 Err(e) => return Err(ClientError::Io("locking the container's run directory", e)),
             }
         }
+    }
+
+    /// Gives the run directory up: there is to be no monitor.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn leave(self) -> io::Result<()> {
+        recovery::remove_sandbox(&self.dir)
     }
 
     /// Starts the monitor. It reads nothing of the container before it is asked something, so its records may still be written; when

@@ -79,6 +79,8 @@ pub enum Ask {
     Update(Box<Settings>),
     /// Kill it if it runs, give back all it holds and remove the container itself.
     Remove,
+    /// The same, refused where it runs.
+    RemoveStopped,
 }
 
 /// A monitor's words.

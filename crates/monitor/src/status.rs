@@ -128,6 +128,9 @@ impl Refused {
     pub fn sentence(&self, id: &str) -> String {
         let restarting = || format!("container {id} is restarting, wait until the container is running");
         match (self.verb, self.met) {
+            (Verb::Remove, Phase::Running | Phase::Paused | Phase::Restarting) => format!(
+                "cannot remove container \"{id}\": container is running: stop the container before removing or force remove"
+            ),
             (Verb::Remove, _) => format!("removal of container {id} is already in progress"),
             (Verb::Start, Phase::Paused) => "cannot start a paused container, try unpause instead".into(),
             (Verb::Start, Phase::Running | Phase::Restarting) => format!("container {id} is already running"),

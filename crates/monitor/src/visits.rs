@@ -26,6 +26,8 @@ use crate::wire::{self, Received};
 pub(crate) struct Visitor {
     pub(crate) number: u64,
     pub(crate) socket: OwnedFd,
+    /// It has said something: one that just came is not left without an answer.
+    pub(crate) asked: bool,
 }
 
 impl Owner {
@@ -34,13 +36,14 @@ impl Owner {
         // Any error ends the round: what is still waiting wakes us again.
         while let Ok(socket) = accept_with(&self.listener, SocketFlags::CLOEXEC) {
             let number = self.number();
-            self.visitors.push(Visitor { number, socket });
+            self.visitors.push(Visitor { number, socket, asked: false });
         }
     }
 
     /// One message of a visitor's.
     pub(crate) fn hear(&mut self, number: u64) {
-        let Some(visitor) = self.visitors.iter().find(|visitor| visitor.number == number) else { return };
+        let Some(visitor) = self.visitors.iter_mut().find(|visitor| visitor.number == number) else { return };
+        visitor.asked = true;
         let malformed = match wire::receive(visitor.socket.as_fd(), MAX_BYTES, RecvFlags::DONTWAIT) {
             Ok(Received::Datagram(bytes, fds)) => match protocol::decode::<Ask>(&bytes) {
                 Ok(Ask::Enclosed) => match enclosed(fds) {
@@ -92,6 +95,10 @@ impl Owner {
             Ask::Wait(until) => Ok(self.wait_for(from, until)),
             Ask::Update(settings) => self.update(*settings).map(Some),
             Ask::Remove => self.asked_to_remove(from),
+            Ask::RemoveStopped => match self.state.status.may_start() {
+                Ok(()) => self.asked_to_remove(from),
+                Err(Refused { met, .. }) => Err(Refused { verb: Verb::Remove, met }),
+            },
         };
         match answer {
             Ok(Some(tell)) => self.tell(from, &tell),

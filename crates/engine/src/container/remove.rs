@@ -1,6 +1,7 @@
 //! `rm`: the container ceases to be.
 
 use monitor::protocol::Ask;
+use monitor::{Berth, ClientError};
 use spec::id::ContainerId;
 
 use super::{find, start, visit};
@@ -27,13 +28,35 @@ pub fn remove(host: &Host, id: &ContainerId, if_running: IfRunning) -> Result<()
             "cannot remove container \"{name}\": container is running: stop the container before removing or force remove"
         )));
     }
-    if let Some(client) = visit::living(host, id)?
-        && visit::call(&client, id, &Ask::Remove).is_ok()
-    {
-        return Ok(());
-    }
-    match monitor::burial::remove_container(&host.home, &host.store, id) {
-        Err(e) if e.is_gone() => Err(Error::Conflict(format!("removal of container {id} is already in progress"))),
-        other => other.map_err(Error::other("removing the container")),
+    loop {
+        match Berth::take(&host.home, id) {
+            // Held until the container is gone: nobody starts it meanwhile.
+            Ok(berth) => {
+                let removed = monitor::burial::remove_container(&host.home, &host.store, id);
+                // Whatever stays of it is the next command's.
+                let _ = berth.leave();
+                return match removed {
+                    Err(e) if e.is_gone() => {
+                        Err(Error::Conflict(format!("removal of container {id} is already in progress")))
+                    }
+                    other => other.map_err(Error::other("removing the container")),
+                };
+            }
+            Err(ClientError::Living) => {
+                let Some(client) = visit::living(host, id)? else { continue };
+                let ask = match if_running {
+                    // Somebody may have started it since we looked.
+                    IfRunning::Refuse => Ask::RemoveStopped,
+                    IfRunning::Kill => Ask::Remove,
+                };
+                match visit::call(&client, id, &ask) {
+                    Ok(_) => return Ok(()),
+                    Err(refused @ Error::Conflict(_)) => return Err(refused),
+                    // It went away, or could not do it and is about to: then the place is free.
+                    Err(_) => {}
+                }
+            }
+            Err(other) => return Err(Error::other("taking the container's run directory")(other)),
+        }
     }
 }

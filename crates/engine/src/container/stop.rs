@@ -34,7 +34,7 @@ pub fn stop(host: &Host, id: &ContainerId, how: &Stop) -> Result<(), Error> {
     match asked {
         Ok(_) => Ok(()),
         // It ended between the look and the word.
-        Err(Error::Conflict(_)) if !super::start::is_running(host, id)? => Ok(()),
+        Err(_) if !super::start::is_running(host, id)? => Ok(()),
         Err(other) => Err(other),
     }
 }

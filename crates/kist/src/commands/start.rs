@@ -35,7 +35,12 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let act = |name: &str| {
         let id = find(&host, name)?;
         if !is_running(&host, &id)? {
-            warn(&start(&host, &id, Start { console: None, attach: None, wait: None })?.warnings);
+            match start(&host, &id, Start { console: None, attach: None, wait: None }) {
+                Ok(running) => warn(&running.warnings),
+                // Another did it since we looked.
+                Err(engine::Error::Conflict(_)) if is_running(&host, &id)? => {}
+                Err(other) => return Err(other.into()),
+            }
         }
         Ok(())
     };

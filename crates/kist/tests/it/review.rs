@@ -70,3 +70,34 @@ fn long_environments_and_command_lines_are_executed() {
     let id = kist.ok(&["run", "-d", "--network", "none", "-e", &long, "busybox", "sleep", "1000"]);
     assert_eq!(kist.ok(&["exec", &id, "sh", "-c", "echo ${#LONG}"]), "100000");
 }
+
+#[test]
+fn a_removal_without_force_never_kills_what_was_started_meanwhile() {
+    let kist = busybox();
+    for _ in 0..15 {
+        kist.ok(&["create", "--name", "box", "--network", "none", "busybox", "sleep", "1000"]);
+        let (start, rm) = (kist.spawn(&["start", "box"]), kist.spawn(&["rm", "box"]));
+        let (start, rm) = (start.wait(), rm.wait());
+        let running = kist.ok(&["ps", "--format", "{{.Names}}"]);
+        let all = kist.ok(&["ps", "-a", "--format", "{{.Names}}"]);
+        match (start.code, rm.code) {
+            (0, 0) => panic!("both say they did it: {running}"),
+            (0, _) => assert_eq!(running, "box", "{}", rm.stderr),
+            (_, 0) => assert_eq!(all, "", "{}", start.stderr),
+            (_, _) => panic!("neither did it: {} {}", start.stderr, rm.stderr),
+        }
+        kist.run(&["rm", "-f", "box"]);
+    }
+}
+
+#[test]
+fn two_starts_at_once_are_one_start() {
+    let kist = busybox();
+    kist.ok(&["create", "--name", "box", "--network", "none", "busybox", "sleep", "1000"]);
+    for _ in 0..10 {
+        let (one, other) = (kist.spawn(&["start", "box"]), kist.spawn(&["start", "box"]));
+        let (one, other) = (one.wait(), other.wait());
+        assert_eq!((one.code, other.code), (0, 0), "{}{}", one.stderr, other.stderr);
+        kist.ok(&["stop", "-t", "0", "box"]);
+    }
+}
