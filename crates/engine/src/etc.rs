@@ -9,12 +9,13 @@ use spec::container::{Config, NamespaceMode};
 
 use crate::error::Error;
 
-/// Writes the files into the container's run directory and answers which goes where. One that the user mounts is left out by the
-/// bundle, since a later mount at the same place replaces it.
+/// Writes the files into the container's directory and answers which goes where. One that the user mounts is left out by the bundle,
+/// since a later mount at the same place replaces it. Not into the run directory: the container may write to them without end, and
+/// would fill the machine's /run.
 ///
 /// # Errors
 /// Of the file system.
-pub(crate) fn write(config: &Config, run_dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+pub(crate) fn write(config: &Config, dir: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
     let shares_network = config.host.network == NamespaceMode::Host;
     let host_file = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let files = [
@@ -25,7 +26,7 @@ pub(crate) fn write(config: &Config, run_dir: &Path) -> Result<Vec<(PathBuf, Pat
     files
         .into_iter()
         .map(|(name, text)| {
-            let source = run_dir.join(name);
+            let source = dir.join(name);
             replace(&source, text.as_bytes(), Durability::Volatile)
                 .and_then(|()| std::fs::set_permissions(&source, std::os::unix::fs::PermissionsExt::from_mode(0o644)))
                 .map_err(Error::io(format!("writing {}", source.display())))?;

@@ -157,12 +157,6 @@ pub struct Spawned {
 }
 
 impl Spawned {
-    /// The run directory. What lies in it goes when the container ends.
-    #[must_use]
-    pub fn dir(&self) -> &Path {
-        &self.dir
-    }
-
     /// Writes the bundle down, the last of what the monitor will read.
     ///
     /// # Errors

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use monitor::protocol::{Ask, Tell};
 use monitor::{Ahead, Berth, Client, ClientError, Spawned};
@@ -58,17 +57,17 @@ fn ahead(options: &HostConfig) -> Ahead {
 
 /// Gives a new monitor all that it will read.
 pub(super) fn brief(host: &Host, record: &Record, spawned: Spawned) -> Result<Client, Error> {
-    let bundle = bundle_of(host, record, spawned.dir())?;
+    let bundle = bundle_of(host, record)?;
     spawned.brief(&bundle).map_err(Error::other(SPAWNING))
 }
 
 const BERTHING: &str = "preparing the container's run directory";
 const SPAWNING: &str = "starting the container's monitor";
 
-fn bundle_of(host: &Host, record: &Record, run_dir: &Path) -> Result<Bundle, Error> {
+fn bundle_of(host: &Host, record: &Record) -> Result<Bundle, Error> {
     make_sources(&record.config)?;
     check_joined(host, &record.config)?;
-    let etc = etc::write(&record.config, run_dir)?;
+    let etc = etc::write(&record.config, &host.home.container(&record.config.id))?;
     let facts = facts::gather(&record.config, etc)?;
     bundle::new(&record.config, &record.settings, &facts)
 }

@@ -186,7 +186,6 @@ fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<Contain
         settings: find::record(host, id)?.settings,
         cgroups: cgroups(),
         dir: host.home.container(id),
-        run_dir: host.home.sandbox(id),
         graph: graph(&data),
         sizes: if with_sizes { Some(sizes(host, view)?) } else { None },
     };

@@ -31,8 +31,6 @@ pub(crate) struct Surroundings {
     pub(crate) cgroups: CgroupVersion,
     /// The container's directory.
     pub(crate) dir: PathBuf,
-    /// Its run directory.
-    pub(crate) run_dir: PathBuf,
     /// Its layers.
     pub(crate) graph: GraphDriver,
     /// Bytes it wrote, and these with its image's, where they were asked for.
@@ -51,7 +49,7 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
     let mut words = config.args().cloned();
     let path = words.next().unwrap_or_default();
     let lives = view.state.status.life().is_some();
-    let run_file = |name: &str| if lives { around.run_dir.join(name).display().to_string() } else { String::new() };
+    let run_file = |name: &str| if lives { around.dir.join(name).display().to_string() } else { String::new() };
     let (size_rw, size_root_fs) =
         around.sizes.map_or((None, None), |(own, all)| (Some(signed(own)), Some(signed(all))));
     let execs: Vec<String> =

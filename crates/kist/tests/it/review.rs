@@ -101,3 +101,15 @@ fn two_starts_at_once_are_one_start() {
         kist.ok(&["stop", "-t", "0", "box"]);
     }
 }
+
+#[test]
+fn what_a_container_writes_to_its_hosts_file_does_not_fill_the_run_directory() {
+    let kist = busybox();
+    let id = background(&kist, "--network none", "head -c 2000000 /dev/zero > /etc/hosts; echo done; sleep 1000");
+    kist.wait_until("it has written", |kist| kist.ok(&["logs", &id]) == "done");
+    let run = fs::read_dir(kist.run_root().join(&id)).unwrap();
+    let bytes: u64 = run.flatten().map(|entry| entry.metadata().unwrap().len()).sum();
+    assert!(bytes < 1_000_000, "{bytes}");
+    let hosts = fs::metadata(inspect(&kist, &id, "{{.HostsPath}}")).unwrap();
+    assert_eq!(hosts.len(), 2_000_000);
+}

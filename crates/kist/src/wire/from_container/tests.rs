@@ -59,7 +59,6 @@ fn around() -> Surroundings {
         settings: serde_json::from_str(SETTINGS).unwrap(),
         cgroups: CgroupVersion::V2,
         dir: PathBuf::from("/var/lib/kist/containers/ID"),
-        run_dir: PathBuf::from("/run/ID"),
         graph: GraphDriver { data: Map(None), name: "overlay2".into() },
         sizes: None,
     }
@@ -182,7 +181,7 @@ fn the_rest_is_dockers() {
     check(
         &view,
         "{{.Path}} {{.Args}} {{.Name}} {{.HostsPath}} {{.LogPath}} {{.NetworkSettings.SandboxKey}}",
-        expect!["sh [-c true] /web /run/ID/hosts /var/lib/kist/containers/ID/log /proc/42/ns/net"],
+        expect!["sh [-c true] /web /var/lib/kist/containers/ID/hosts /var/lib/kist/containers/ID/log /proc/42/ns/net"],
     );
     check(
         &view,
