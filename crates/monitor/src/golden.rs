@@ -100,6 +100,8 @@ fn messages_of_visitors() {
         r#"{"wait":"not-running"}"#.to_owned(),
         r#"{"update":{"restart":"no","resources":{"memory_bytes":1}}}"#.to_owned(),
         r#""remove""#.to_owned(),
+        r#""remove-stopped""#.to_owned(),
+        r#""enclosed""#.to_owned(),
     ] {
         check_message::<Ask>(&message);
     }
