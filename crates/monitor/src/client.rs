@@ -16,6 +16,7 @@ use rustix::net::RecvFlags;
 use spec::bundle::Bundle;
 use spec::id::ContainerId;
 
+use crate::burial::CLAIMS;
 use crate::protocol::{self, Ask, MAX_BYTES, Malformed, Tell};
 use crate::recovery;
 use crate::wire::{self, Received};
@@ -87,12 +88,13 @@ impl Berth {
         }
     }
 
-    /// Gives the run directory up: there is to be no monitor.
+    /// Gives the run directory up: there is to be no monitor. What a monitor that died a moment ago held stays written down in it, for
+    /// the next command's recovery.
     ///
     /// # Errors
     /// Of the file system.
     pub fn leave(self) -> io::Result<()> {
-        recovery::remove_sandbox(&self.dir)
+        if self.dir.join(CLAIMS).symlink_metadata().is_ok() { Ok(()) } else { recovery::remove_sandbox(&self.dir) }
     }
 
     /// Starts the monitor. It reads nothing of the container before it is asked something, so its records may still be written; when
