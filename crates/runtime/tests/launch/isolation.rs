@@ -145,14 +145,21 @@ fn our_executable_cannot_be_changed_from_inside() {
     std::io::Read::read_to_string(&mut reader, &mut output).unwrap();
     rustix::process::waitpid(Some(pid.unwrap()), rustix::process::WaitOptions::empty()).unwrap();
     expect![[r#"
+        126 error during container init: exec: "/proc/self/exe": permission denied
         chmod ROFS, open TXTBSY
     "#]]
     .assert_eq(&output);
 }
 
-/// The monitor of the test above: launched from the read-only mount.
+/// The monitor of the test above: launched from the read-only mount. As a command /proc/self/exe is refused; as the interpreter of a
+/// script it is the kernel that opens it.
 pub(crate) fn monitor() -> ExitCode {
-    print!("{}", Host::new(&["/proc/self/exe", "overwrite"]).output());
+    println!("{}", Host::new(&["/proc/self/exe", "overwrite"]).refused());
+    let host = Host::new(&["/script"]).image(|root| {
+        fs::write(root.join("script"), "#!/proc/self/exe overwrite\n").unwrap();
+        fs::set_permissions(root.join("script"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    });
+    print!("{}", host.output());
     ExitCode::SUCCESS
 }
 
