@@ -21,6 +21,8 @@ const NAME: &std::ffi::CStr = c"kist-monitor";
 const FIRST_VISITOR: i32 = 3;
 /// The run directory's lock, held already.
 const LOCK: i32 = 4;
+/// The mount of our executable.
+const EXECUTABLE: i32 = 5;
 
 /// HUP, INT, QUIT, USR1, USR2, ALRM, TERM, TSTP, TTIN, TTOU, XCPU, XFSZ (signal(7)); Rust ignores PIPE.
 const IGNORED: [i32; 12] = [1, 2, 3, 10, 12, 14, 15, 20, 21, 22, 24, 25];
@@ -30,7 +32,7 @@ const IGNORED: [i32; 12] = [1, 2, 3, 10, 12, 14, 15, 20, 21, 22, 24, 25];
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     stay_alive();
     // Taken before anything else is opened.
-    let (Ok(first), Ok(lock)) = (sys::inherit::inherited(FIRST_VISITOR), sys::inherit::inherited(LOCK)) else {
+    let [Ok(first), Ok(lock), Ok(_executable)] = [FIRST_VISITOR, LOCK, EXECUTABLE].map(sys::inherit::inherited) else {
         return ExitCode::FAILURE;
     };
     // Executed by descriptor, it would be called by the executable's name, or on older kernels by the descriptor's number.
