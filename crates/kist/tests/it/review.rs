@@ -113,3 +113,13 @@ fn what_a_container_writes_to_its_hosts_file_does_not_fill_the_run_directory() {
     let hosts = fs::metadata(inspect(&kist, &id, "{{.HostsPath}}")).unwrap();
     assert_eq!(hosts.len(), 2_000_000);
 }
+
+#[test]
+fn a_container_with_rm_goes_although_its_monitor_died_between_its_end_and_its_removal() {
+    let kist = busybox();
+    let id = idle(&kist, "--rm --network none");
+    kill_process(monitor(&kist, &id), Signal::KILL).unwrap();
+    let status = kist.run_root().join(&id).join("status.json");
+    fs::write(status, r#"{"format":1,"record":{"status":"removing","restarts":0}}"#).unwrap();
+    kist.wait_until("it is gone", |kist| kist.ok(&["ps", "-aq"]).is_empty());
+}
