@@ -182,7 +182,7 @@ impl Owner {
         let before = self.visitors.len();
         self.welcome();
         if self.visitors.len() > before {
-            self.stage = Stage::Waiting;
+            // Served as at any time: who waits for a next end is told by our leaving that there is none.
             self.listener = wire::listen(&self.sandbox)?;
             return Ok(false);
         }
