@@ -14,6 +14,11 @@ const DIRECTORIES: [&str; 5] = ["", "dev", "etc", "proc", "sys"];
 const FILES: [(&str, u32); 4] =
     [("etc/hostname", 0o644), ("etc/hosts", 0o644), ("etc/resolv.conf", 0o644), (".dockerenv", 0o755)];
 
+/// Whether all of it is there: its last file is.
+pub(crate) fn is_whole(at: &Path) -> bool {
+    at.join(".dockerenv").symlink_metadata().is_ok()
+}
+
 /// Makes what is missing of it.
 pub(crate) fn make(at: &Path) -> io::Result<()> {
     for dir in DIRECTORIES {

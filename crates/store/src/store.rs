@@ -61,15 +61,14 @@ impl Store {
     /// Of the file system.
     pub fn open(root: &Path) -> Result<Store, StoreError> {
         let store = Store { root: root.to_owned() };
-        // The directory that is made last tells that all are there: one look in the usual case.
-        if store.names_dir().metadata().is_err() {
-            let skeleton = store.skeleton();
-            DirBuilder::new().recursive(true).mode(0o711).create(root).map_err(StoreError::io("making", root))?;
-            skeleton::make(&skeleton).map_err(StoreError::io("making", &skeleton))?;
+        // What is made last tells that all is there: one look in the usual case.
+        let skeleton = store.skeleton();
+        if !skeleton::is_whole(&skeleton) {
             for dir in [store.blobs_dir(), store.snapshots_dir(), store.drafts_dir(), store.names_dir()] {
                 // Below, files belong to whomever the image says, set-user-id programs among them: nobody else walks in.
                 DirBuilder::new().recursive(true).mode(0o711).create(&dir).map_err(StoreError::io("making", &dir))?;
             }
+            skeleton::make(&skeleton).map_err(StoreError::io("making", &skeleton))?;
         }
         Ok(store)
     }

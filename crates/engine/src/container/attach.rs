@@ -29,7 +29,9 @@ pub fn attach(
             return Err(Error::Conflict("You cannot attach to a paused container, unpause it first".into()));
         }
         Phase::Restarting => {
-            return Err(Error::Conflict("You cannot attach to a restarting container, wait until it is running".into()));
+            return Err(Error::Conflict(
+                "You cannot attach to a restarting container, wait until it is running".into(),
+            ));
         }
         Phase::Created | Phase::Exited | Phase::Removing => return Err(stopped()),
     }
