@@ -142,7 +142,7 @@ fn dockerd(dir: &Path) -> Result<(Child, Engine)> {
         args: vec!["-H".to_owned(), format!("unix://{}", utf8(&socket))],
         env: vec![("DOCKER_CONFIG", utf8(&root).to_owned())],
         monitor: "containerd-shim",
-        mark: root,
+        mark: memory(dir).join("docker"),
     };
     Ok((daemon, engine))
 }
