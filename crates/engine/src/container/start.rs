@@ -34,8 +34,15 @@ pub struct Running {
 /// # Errors
 /// It runs already ([`Error::Conflict`]), or could not be started.
 pub fn start(host: &Host, id: &ContainerId, how: Start) -> Result<Running, Error> {
-    let client = visit::monitor_of(host, id)?;
-    begin(client, id, how)
+    loop {
+        let reached = visit::monitor_of(host, id)?;
+        let found = matches!(reached, visit::Reached::Living(_));
+        match begin(reached.client(), id, &how) {
+            // It was on its way out and had stopped listening: its place is free now.
+            Err(error) if found && visit::went_away(&error) => {}
+            other => return other,
+        }
+    }
 }
 
 /// A monitor that gets up while its container is still being made.
@@ -67,21 +74,20 @@ impl Early {
 /// It could not be started.
 pub fn start_early(host: &Host, early: Early, record: &Record, how: Start) -> Result<Running, Error> {
     let client = visit::brief(host, record, early.spawned)?;
-    begin(client, &early.id, how)
+    begin(client, &early.id, &how)
 }
 
 /// All questions at once: the answers come in their order, and an early refusal refuses what follows, too.
-fn begin(client: Client, id: &ContainerId, how: Start) -> Result<Running, Error> {
-    let attached = how.attach.is_some();
-    if let Some((attach, stream)) = how.attach {
-        visit::ask(&client, &Ask::Attach(attach), Some(&stream))?;
+fn begin(client: Client, id: &ContainerId, how: &Start) -> Result<Running, Error> {
+    if let Some((attach, stream)) = &how.attach {
+        visit::ask(&client, &Ask::Attach(attach.clone()), Some(stream))?;
     }
     // Asked before the start: a container that ends at once is not missed.
     if let Some(until) = how.wait {
         visit::ask(&client, &Ask::Wait(until), None)?;
     }
     visit::ask(&client, &Ask::Start { console: how.console }, None)?;
-    if attached {
+    if how.attach.is_some() {
         visit::hear(&client, id)?;
     }
     match visit::hear(&client, id)? {

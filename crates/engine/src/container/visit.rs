@@ -21,20 +21,41 @@ pub(super) fn living(host: &Host, id: &ContainerId) -> Result<Option<Client>, Er
     Client::connect(&host.home, id).map_err(Error::other("reaching the container's monitor"))
 }
 
+/// A container's monitor.
+pub(super) enum Reached {
+    /// It was there. It may be leaving.
+    Living(Client),
+    /// It was spawned for us.
+    Spawned(Client),
+}
+
+impl Reached {
+    pub(super) fn client(self) -> Client {
+        match self {
+            Reached::Living(client) | Reached::Spawned(client) => client,
+        }
+    }
+}
+
+/// Whether an error says that the monitor ended before it answered.
+pub(super) fn went_away(error: &Error) -> bool {
+    matches!(error, Error::Other(_, cause) if matches!(cause.downcast_ref(), Some(ClientError::Gone)))
+}
+
 /// The monitor of a container, spawned where there is none.
-pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Client, Error> {
+pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Reached, Error> {
     loop {
         match Berth::take(&host.home, id) {
             Ok(berth) => {
                 let record = find::record(host, id)?;
                 let spawned =
                     berth.spawn(&host.home, id, ahead(&record.config.host)).map_err(Error::other(SPAWNING))?;
-                return brief(host, &record, spawned);
+                return brief(host, &record, spawned).map(Reached::Spawned);
             }
             Err(ClientError::Living) => {
                 // None: it was just going, and its place is free now.
                 if let Some(client) = living(host, id)? {
-                    return Ok(client);
+                    return Ok(Reached::Living(client));
                 }
             }
             Err(other) => return Err(Error::other(BERTHING)(other)),
