@@ -44,6 +44,8 @@ pub(crate) struct Run {
     pub(crate) oom: Option<OomWatch>,
     /// Its memory limit was met.
     memory_met: bool,
+    /// A process of it was killed for that.
+    oom_killed: bool,
     /// Its mount namespace, which would else end with its last process and keep that process's end waiting (0.4 ms).
     mounts: Option<OwnedFd>,
     /// A user wanted it to end.
@@ -68,7 +70,10 @@ impl Run {
 
     /// Something about its memory has happened.
     pub(crate) fn memory_event(&mut self) {
-        self.memory_met |= self.oom.as_ref().is_some_and(OomWatch::drain);
+        if self.oom.as_ref().is_some_and(OomWatch::drain) {
+            self.memory_met = true;
+            self.oom_killed |= self.cgroup.oom_kills().is_ok_and(|kills| kills > 0);
+        }
     }
 
     /// systemd takes a scope's group away together with its last process, and the count of kills with it: then SIGKILL after an event
@@ -76,10 +81,9 @@ impl Run {
     fn was_oom_killed(&mut self, fate: Fate) -> bool {
         self.memory_event();
         let is_gone = self.cgroup.paths().v2.as_ref().is_some_and(|path| path.symlink_metadata().is_err());
-        match self.cgroup.oom_kills() {
-            Ok(kills) if kills > 0 => true,
-            Ok(_) | Err(_) => is_gone && self.memory_met && fate.signal == Some(SIGKILL) && !self.by_user,
-        }
+        self.oom_killed
+            || self.cgroup.oom_kills().is_ok_and(|kills| kills > 0)
+            || is_gone && self.memory_met && fate.signal == Some(SIGKILL) && !self.by_user
     }
 
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
@@ -142,6 +146,7 @@ impl Owner {
             cgroup,
             oom,
             memory_met: false,
+            oom_killed: false,
             mounts,
             by_user: false,
             ended: None,
