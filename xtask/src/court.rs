@@ -1,6 +1,6 @@
 //! Checks, tests and the release build: cargo's words in the order of the house.
 
-use crate::run::{cargo, release_program, succeed, target_dir, workspace};
+use crate::run::{cargo, install, release_program, succeed, target_dir, workspace};
 use crate::tidy;
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
@@ -12,8 +12,20 @@ pub(crate) fn check() -> Result<()> {
     tidy::tidy()
 }
 
+/// What the tests run beside kist, and the package of Debian that has it.
+const TOOLS: [(&str, &str); 7] = [
+    ("attr", "/usr/bin/setfattr"),
+    ("busybox-static", "/bin/busybox"),
+    ("dbus-daemon", "/usr/bin/dbus-daemon"),
+    ("libcap2-bin", "/sbin/setcap"),
+    ("skopeo", "/usr/bin/skopeo"),
+    ("tar", "/bin/tar"),
+    ("util-linux", "/usr/bin/setpriv"),
+];
+
 /// Both courts. Everywhere `--workspace`, so that one set of features is built once.
 pub(crate) fn test() -> Result<()> {
+    install(&TOOLS)?;
     let skips = target_dir().join("test-skips");
     let _ = fs::remove_file(&skips);
     let mut pure = cargo(&["test", "--workspace", "--locked", "--lib", "--bins", "--no-fail-fast"]);

@@ -27,6 +27,22 @@ pub(crate) fn cargo(args: &[&str]) -> Command {
     command
 }
 
+/// Installs Debian's packages of which the named file is missing.
+pub(crate) fn install(packages: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<_> =
+        packages.iter().filter(|(_, file)| !Path::new(file).exists()).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let apt = |args: &[&str]| {
+        let mut command = Command::new("apt-get");
+        command.args(args).env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    succeed(&mut apt(&["update", "-qq"]))?;
+    succeed(apt(&["install", "-y", "-qq", "--no-install-recommends"]).args(missing))
+}
+
 /// Runs to the end, showing what it prints; an exit code other than 0 is an error.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let line = line(command);

@@ -2,7 +2,7 @@
 
 use super::crun::Bundle;
 use super::{ensure_root, image, memory, utf8};
-use crate::run::{output, release_program, succeed};
+use crate::run::{self, output, release_program, succeed};
 use anyhow::{Context, Result, bail};
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -24,14 +24,7 @@ const PACKAGES: [(&str, &str); 7] = [
 /// Installs what is missing.
 pub(super) fn install() -> Result<()> {
     ensure_root()?;
-    let missing: Vec<_> =
-        PACKAGES.iter().filter(|(_, file)| !Path::new(file).exists()).map(|(name, _)| *name).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut install = Command::new("apt-get");
-    install.args(["install", "-y", "-qq", "--no-install-recommends"]).args(missing);
-    succeed(install.env("DEBIAN_FRONTEND", "noninteractive"))
+    run::install(&PACKAGES)
 }
 
 /// An engine with Docker's command line.
