@@ -19,10 +19,15 @@ impl Idle {
     /// # Errors
     /// Of clone(2).
     pub fn spawn() -> io::Result<Idle> {
+        Idle::spawn_in(0)
+    }
+
+    /// The same, in new namespaces: those of the CLONE_NEW flags given.
+    pub(crate) fn spawn_in(namespaces: libc::c_int) -> io::Result<Idle> {
         let parent = rustix::process::getpid();
         let mut pidfd: RawFd = -1;
         // Exit signal 0: the owner's SIGCHLD and plain waitpid(2) do not see it.
-        let flags = libc::CLONE_FILES | libc::CLONE_PIDFD;
+        let flags = libc::CLONE_FILES | libc::CLONE_PIDFD | namespaces;
         // SAFETY: without CLONE_VM the child has its own copy of the memory, so a null stack is right; the third argument is where the
         // kernel writes the pidfd. The child only makes the async-signal-safe calls of `idle` and never returns.
         let result = unsafe { libc::syscall(libc::SYS_clone, flags, 0, &raw mut pidfd, 0, 0) };
@@ -49,7 +54,7 @@ fn idle(parent: Pid) -> ! {
     // SAFETY: plain system calls without pointers into anything; the process has one thread and ends by a signal.
     unsafe {
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        // The parent may have died before the line above.
+        // The parent may have died before the line above. Across a new user namespace pids are still those of the parent's.
         if libc::getppid() != parent.as_raw_nonzero().get() {
             libc::_exit(0);
         }
