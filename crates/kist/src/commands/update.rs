@@ -2,11 +2,10 @@
 
 use engine::container::find;
 use engine::container::update::{Update, update};
-use spec::resources::Resources;
 
 use super::each::each;
 use crate::cli::Cli;
-use crate::flags::container::{bytes, number};
+use crate::flags::container::changeable_resources;
 use crate::flags::values;
 use crate::report::Report;
 use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
@@ -47,28 +46,10 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     if !FLAGS.iter().any(|flag| args.given(flag.long)) {
         return Err(Report::plain("you must provide one or more flags when using this command"));
     }
-    let change = Update { resources: resources(args)?, restart: args.parsed(&UPDATE, "restart", values::restart)? };
+    let change = Update {
+        resources: changeable_resources(&UPDATE, args)?,
+        restart: args.parsed(&UPDATE, "restart", values::restart)?,
+    };
     let host = cli.host()?;
     each(args.words(), |name| Ok(update(&host, &find(&host, name)?, change.clone())?))
-}
-
-fn resources(args: &Args) -> Result<Resources, Report> {
-    let memory = |long: &str| args.parsed(&UPDATE, long, bytes);
-    let swap = args.parsed(&UPDATE, "memory-swap", |text| if text == "-1" { Ok(-1) } else { bytes(text) })?;
-    Ok(Resources {
-        memory_bytes: memory("memory")?,
-        memory_swap_bytes: swap,
-        memory_reservation_bytes: memory("memory-reservation")?,
-        cpu_shares: number(&UPDATE, args, "cpu-shares")?,
-        cpu_quota_us: number(&UPDATE, args, "cpu-quota")?,
-        cpu_period_us: number(&UPDATE, args, "cpu-period")?,
-        nano_cpus: args.parsed(&UPDATE, "cpus", values::nano_cpus)?,
-        cpu_rt_period_us: number(&UPDATE, args, "cpu-rt-period")?,
-        cpu_rt_runtime_us: number(&UPDATE, args, "cpu-rt-runtime")?,
-        cpuset_cpus: args.text("cpuset-cpus").map(str::to_owned),
-        cpuset_mems: args.text("cpuset-mems").map(str::to_owned),
-        pids_limit: number(&UPDATE, args, "pids-limit")?,
-        blkio_weight: number(&UPDATE, args, "blkio-weight")?,
-        ..Resources::default()
-    })
 }

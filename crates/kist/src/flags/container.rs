@@ -442,14 +442,26 @@ pub(crate) fn bytes(text: &str) -> Result<i64, String> {
 }
 
 fn resources(verb: &Verb, args: &Args) -> Result<Resources, Report> {
+    Ok(Resources {
+        memory_swappiness: number(verb, args, "memory-swappiness")?.filter(|n| *n != -1),
+        oom_kill_disable: args.on("oom-kill-disable").then_some(true),
+        blkio_weight_device: args.parsed_list(verb, "blkio-weight-device", values::device_weight)?,
+        device_read_bps: args.parsed_list(verb, "device-read-bps", values::bytes_rate)?,
+        device_write_bps: args.parsed_list(verb, "device-write-bps", values::bytes_rate)?,
+        device_read_iops: args.parsed_list(verb, "device-read-iops", values::count_rate)?,
+        device_write_iops: args.parsed_list(verb, "device-write-iops", values::count_rate)?,
+        ..changeable_resources(verb, args)?
+    })
+}
+
+/// The limits that `update` may change as well.
+pub(crate) fn changeable_resources(verb: &Verb, args: &Args) -> Result<Resources, Report> {
     let memory = |long: &str| args.parsed(verb, long, bytes);
     let swap = args.parsed(verb, "memory-swap", |text| if text == "-1" { Ok(-1) } else { bytes(text) })?;
     Ok(Resources {
         memory_bytes: memory("memory")?,
         memory_swap_bytes: swap,
         memory_reservation_bytes: memory("memory-reservation")?,
-        memory_swappiness: number(verb, args, "memory-swappiness")?.filter(|n| *n != -1),
-        oom_kill_disable: args.on("oom-kill-disable").then_some(true),
         cpu_shares: number(verb, args, "cpu-shares")?,
         cpu_quota_us: number(verb, args, "cpu-quota")?,
         cpu_period_us: number(verb, args, "cpu-period")?,
@@ -460,11 +472,6 @@ fn resources(verb: &Verb, args: &Args) -> Result<Resources, Report> {
         cpuset_mems: args.text("cpuset-mems").map(str::to_owned),
         pids_limit: number(verb, args, "pids-limit")?,
         blkio_weight: number(verb, args, "blkio-weight")?,
-        blkio_weight_device: args.parsed_list(verb, "blkio-weight-device", values::device_weight)?,
-        device_read_bps: args.parsed_list(verb, "device-read-bps", values::bytes_rate)?,
-        device_write_bps: args.parsed_list(verb, "device-write-bps", values::bytes_rate)?,
-        device_read_iops: args.parsed_list(verb, "device-read-iops", values::count_rate)?,
-        device_write_iops: args.parsed_list(verb, "device-write-iops", values::count_rate)?,
-        devices: Vec::new(),
+        ..Resources::default()
     })
 }
