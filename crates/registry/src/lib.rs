@@ -1,0 +1,1 @@
+//! The distribution protocol (OCI distribution specification 1.1), both ends: the client that pulls and pushes, and the server.
