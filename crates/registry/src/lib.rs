@@ -1,1 +1,3 @@
 //! The distribution protocol (OCI distribution specification 1.1), both ends: the client that pulls and pushes, and the server.
+
+pub mod partial;
