@@ -79,9 +79,8 @@ impl Partial {
     }
 
     fn begin(path: PathBuf, size: u64, lock: Lock) -> io::Result<Partial> {
-        let open = |path: &Path| {
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
-        };
+        let open =
+            |path: &Path| OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
         let (file, slots) = (open(&path)?, open(&slots_path(&path))?);
         let ranges = usize::try_from(size.div_ceil(RANGE)).map_err(io::Error::other)?;
         let mut bytes = Vec::new();

@@ -18,12 +18,16 @@ pub mod media {
     pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
     /// OCI layer, not compressed.
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+    /// OCI layer, gzip.
+    pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
     /// Docker manifest.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker index.
     pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     /// Docker config.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// Docker layer, gzip.
+    pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 }
 
 /// A pointer to a blob.
@@ -79,6 +83,38 @@ pub struct Index {
     /// Free words.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "null_is_default")]
     pub annotations: BTreeMap<String, String>,
+}
+
+impl Descriptor {
+    /// BuildKit's provenance and the like ride along in indexes, as manifests for no platform.
+    #[must_use]
+    pub fn is_attestation(&self) -> bool {
+        self.annotations.contains_key("vnd.docker.reference.type")
+            || self.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
+    }
+}
+
+impl Index {
+    /// The images in it.
+    pub fn images(&self) -> impl Iterator<Item = &Descriptor> {
+        self.manifests.iter().filter(|descriptor| !descriptor.is_attestation())
+    }
+
+    /// The image for a machine of this platform: the very one before one of its architecture, and that before its 32-bit sister's.
+    #[must_use]
+    pub fn for_platform(&self, platform: &Platform) -> Option<&Descriptor> {
+        let of = |d: &&Descriptor, fits: &dyn Fn(&Platform) -> bool| d.platform.as_ref().is_none_or(fits);
+        let same = |p: &Platform| platform.runs(p) && p.architecture == platform.architecture;
+        let very = |p: &Platform| same(p) && p.variant == platform.variant;
+        let find = |fits: &dyn Fn(&Platform) -> bool| self.images().find(|d| of(d, fits));
+        find(&very).or_else(|| find(&same)).or_else(|| find(&|p| platform.runs(p)))
+    }
+
+    /// The platforms it has images for, for a message.
+    #[must_use]
+    pub fn platforms(&self) -> String {
+        self.images().filter_map(|d| d.platform.as_ref()).map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// An image's config: how to run it and what it is made of.
@@ -278,6 +314,30 @@ mod tests {
     const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"c","size":1,
         "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"layers":[{"mediaType":"l","size":2,
         "digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],"annotations":{"a":"b"}}"#;
+
+    #[test]
+    fn an_index_gives_the_image_that_fits_best() {
+        let entry = |platform: &str, digit: char| {
+            let (arch, variant) = platform.split_once('/').unwrap_or((platform, ""));
+            let digest = digit.to_string().repeat(64);
+            let variant = if variant.is_empty() { String::new() } else { format!(r#","variant":"{variant}""#) };
+            format!(
+                r#"{{"mediaType":"m","digest":"sha256:{digest}","size":1,"platform":{{"os":"linux","architecture":"{arch}"{variant}}}}}"#
+            )
+        };
+        let check = |entries: &[&str], wanted: &str, chosen: Option<usize>| {
+            let listed: Vec<_> = entries.iter().zip('0'..).map(|(platform, digit)| entry(platform, digit)).collect();
+            let text = format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, listed.join(","));
+            let index: Index = serde_json::from_str(&text).unwrap();
+            let found = index.for_platform(&wanted.parse().unwrap()).map(|d| d.digest.0.hex()[..1].parse().unwrap());
+            assert_eq!(found, chosen, "{wanted} of {entries:?}");
+        };
+        check(&["386", "arm64", "amd64"], "linux/amd64", Some(2));
+        check(&["386", "arm64"], "linux/amd64", Some(0));
+        check(&["arm/v6", "arm/v7"], "linux/arm/v7", Some(1));
+        check(&["arm/v5", "arm/v6"], "linux/arm/v6", Some(1));
+        check(&["s390x"], "linux/amd64", None);
+    }
 
     fn read_all(bytes: &[u8]) {
         let _ = serde_json::from_slice::<ImageConfig>(bytes).map(|config| config.platform());

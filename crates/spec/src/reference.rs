@@ -54,6 +54,12 @@ impl Reference {
         &self.path
     }
 
+    /// Registry and path: `docker.io/library/nginx`.
+    #[must_use]
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.registry, self.path)
+    }
+
     /// The tag, if one was written or nothing was.
     #[must_use]
     pub fn tag(&self) -> Option<&str> {

@@ -211,19 +211,13 @@ impl Store {
 
     /// Assembles the layer's tar and hashes it, which proves what files hold; the rest is to be compared with what this returns.
     fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<Expected, String> {
-        let mut got = None;
-        let assembled = self.driver().assemble(snapshot, &mut |tar| {
-            let mut tar = Hashed::new(tar, Some(want.0.algorithm()));
-            let expected = layer::expect(&mut tar)?;
-            got = Some((tar.finish(), expected));
-            Ok(())
-        });
-        match (assembled, got) {
-            (Ok(()), Some((got, expected))) if got == want.0 => expected.map_err(|e| e.to_string()),
-            (Ok(()), _) => Err("its content has another digest".to_owned()),
-            (Err(e), _) => {
-                Err(std::error::Error::source(&e).map_or_else(|| e.to_string(), |why| format!("{e}: {why}")))
-            }
+        let failed = |e: &dyn std::error::Error| e.source().map_or_else(|| e.to_string(), |why| format!("{e}: {why}"));
+        let tar = self.driver().assemble(snapshot).map_err(|e| failed(&e))?;
+        let mut tar = Hashed::new(tar, Some(want.0.algorithm()));
+        let expected = layer::expect(&mut tar).map_err(|e| failed(&e))?;
+        match tar.finish() == want.0 {
+            true => expected.map_err(|e| e.to_string()),
+            false => Err("its content has another digest".to_owned()),
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Reached {
     pub(crate) snapshots: BTreeSet<String>,
     /// Hex names in `blobs/sha256/`.
     pub(crate) blobs: BTreeSet<String>,
+    /// Hex names in `origins/`.
+    pub(crate) origins: BTreeSet<String>,
 }
 
 impl Store {
@@ -84,6 +86,7 @@ impl Store {
             }
         }
         let _held = self.lock_images()?;
+        self.forget_origins(&|hex| reached.origins.contains(hex))?;
         for dir in [self.images_dir(), self.names_dir()] {
             doomed.paths.extend(list(&dir)?.into_iter().filter(|name| is_temporary(name)).map(|name| dir.join(name)));
         }
@@ -112,6 +115,7 @@ impl Store {
                 return Err(StoreError::Damaged(format!("the config of image {id} has changed")));
             }
             layers(&image.chains);
+            reached.origins.extend(image.config.rootfs.diff_ids.iter().map(|diff_id| diff_id.0.hex().to_owned()));
             reached.blobs.insert(id.0.hex().to_owned());
             reached.blobs.extend(image.manifest.map(|manifest| manifest.digest.0.hex().to_owned()));
         }

@@ -11,15 +11,27 @@ use std::path::{Path, PathBuf};
 use crate::layer::{self, Applied, LayerError, Limits, Options, Recording, Whiteouts};
 use crate::store::Store;
 
-/// Reads a layer's tar.
-pub(crate) type Take<'a> = dyn FnMut(&mut dyn Read) -> io::Result<()> + 'a;
+/// A layer's tar, assembled while it is read. Errors are [`LayerError`] within [`io::Error`].
+pub trait LayerTar: Read + Send {
+    /// Passes over bytes more cheaply than by reading them.
+    ///
+    /// # Errors
+    /// As for reading.
+    fn skip(&mut self, bytes: u64) -> io::Result<()>;
+}
+
+impl LayerTar for layer::Assembly<File, File> {
+    fn skip(&mut self, bytes: u64) -> io::Result<()> {
+        layer::Assembly::skip(self, bytes).map_err(io::Error::other)
+    }
+}
 
 /// One form of layers. All paths are snapshot directories, which also hold `layer.json`.
 pub(crate) trait Driver: Debug + Sync {
     /// Fills the new directory `snapshot` from a tar, which is read to its end.
     fn unpack(&self, tar: &mut dyn Read, snapshot: &Path) -> Result<Applied, LayerError>;
-    /// Lets `take` read the tar again, byte for byte.
-    fn assemble(&self, snapshot: &Path, take: &mut Take<'_>) -> Result<(), LayerError>;
+    /// The tar again, byte for byte.
+    fn assemble(&self, snapshot: &Path) -> Result<Box<dyn LayerTar>, LayerError>;
     /// What overlayfs gets as a lower directory.
     fn lower(&self, snapshot: &Path) -> PathBuf;
 }
@@ -53,12 +65,11 @@ impl Driver for Directories {
         Ok(applied)
     }
 
-    fn assemble(&self, snapshot: &Path, take: &mut Take<'_>) -> Result<(), LayerError> {
-        let failed = |act| move |e: io::Error| LayerError::Io { act, entry: "the layer's recipe".into(), source: e };
-        let recipe = File::open(snapshot.join("recipe")).map_err(failed("opening"))?;
-        let dir = File::open(self.lower(snapshot)).map_err(failed("opening"))?;
-        let mut tar = layer::assemble(dir.as_fd(), recipe)?;
-        take(&mut tar).map_err(failed("assembling from"))
+    fn assemble(&self, snapshot: &Path) -> Result<Box<dyn LayerTar>, LayerError> {
+        let failed = |e: io::Error| LayerError::Io { act: "opening", entry: "the layer's recipe".into(), source: e };
+        let recipe = File::open(snapshot.join("recipe")).map_err(failed)?;
+        let dir = File::open(self.lower(snapshot)).map_err(failed)?;
+        Ok(Box::new(layer::assemble(dir, recipe)?))
     }
 
     fn lower(&self, snapshot: &Path) -> PathBuf {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -173,5 +173,35 @@ impl<R: Read> Read for Hashed<R> {
         }
         self.bytes += n as u64;
         Ok(n)
+    }
+}
+
+/// Hashes and counts what is written through it.
+pub(crate) struct Hashing<W> {
+    inner: W,
+    hasher: Hasher,
+    bytes: u64,
+}
+
+impl<W> Hashing<W> {
+    pub(crate) fn new(inner: W, algorithm: Algorithm) -> Hashing<W> {
+        Hashing { inner, hasher: Hasher::new(algorithm), bytes: 0 }
+    }
+
+    pub(crate) fn finish(self) -> (Digest, u64) {
+        (self.hasher.finish(), self.bytes)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.inner.write(bytes)?;
+        self.hasher.update(&bytes[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }

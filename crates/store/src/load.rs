@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use spec::digest::{ChainId, DiffId, ImageId};
+use spec::digest::{BlobDigest, ChainId, DiffId, ImageId};
 use spec::platform::Platform;
 use spec::reference::Reference;
 
-use crate::archive::{LoadError, Members, Plan, Source, plans};
+use crate::archive::{LoadError, Members, Plan, plans};
 use crate::ingest::{Layer, ingest};
 use crate::layer::{self, Compression, Ratio};
 use crate::record::LayerRecord;
@@ -59,11 +59,14 @@ pub struct Loaded {
 }
 
 /// A layer to unpack.
-struct Job<'a> {
-    chain: ChainId,
-    diff_id: &'a DiffId,
-    parent: Option<ChainId>,
-    source: &'a Source,
+pub(crate) struct Job<'a> {
+    pub(crate) chain: ChainId,
+    pub(crate) diff_id: &'a DiffId,
+    pub(crate) parent: Option<ChainId>,
+    /// Of the bytes as they come.
+    pub(crate) blob: Option<&'a BlobDigest>,
+    pub(crate) total_bytes: u64,
+    pub(crate) open: Box<dyn Fn() -> Result<Box<dyn Read + Send + 'a>, LoadError> + Send + Sync + 'a>,
 }
 
 enum Message {
@@ -109,7 +112,7 @@ impl Store {
             let archive = plain(request.archive, &spool)?;
             let members = Members::index(archive)?;
             let plans = plans(&members, request.platform)?;
-            let layers = self.unpack(&members, &plans, on)?;
+            let layers = self.unpack(self.jobs(&members, &plans, on)?, on)?;
             // A spool has no name any more: closed, its bytes need not be written before the layers' are.
             drop(members);
             self.settle(layers)?;
@@ -119,13 +122,13 @@ impl Store {
         Ok(loaded)
     }
 
-    /// Unpacks what is not here yet.
-    fn unpack(
+    /// What is not here yet.
+    fn jobs<'a>(
         &self,
-        members: &Members,
-        plans: &[Plan],
+        members: &'a Members,
+        plans: &'a [Plan],
         on: &mut dyn FnMut(LoadEvent),
-    ) -> Result<Vec<(ChainId, Ingest, LayerRecord)>, LoadError> {
+    ) -> Result<Vec<Job<'a>>, LoadError> {
         let mut jobs: BTreeMap<ChainId, Job<'_>> = BTreeMap::new();
         for plan in plans {
             let mut parent = None;
@@ -134,14 +137,32 @@ impl Store {
                 if self.has(&chain)? {
                     on(LoadEvent::Present(diff_id.clone()));
                 } else {
-                    jobs.insert(chain.clone(), Job { chain: chain.clone(), diff_id, parent, source });
+                    let section =
+                        move || members.open(&source.member).ok_or_else(|| LoadError::Missing(source.member.clone()));
+                    let job = Job {
+                        chain: chain.clone(),
+                        diff_id,
+                        parent,
+                        blob: source.digest.as_ref(),
+                        total_bytes: section()?.len(),
+                        open: Box::new(move || Ok(Box::new(section()?))),
+                    };
+                    jobs.insert(chain.clone(), job);
                 }
                 parent = Some(chain);
             }
         }
-        let mut jobs: Vec<_> = jobs.into_values().collect();
+        Ok(jobs.into_values().collect())
+    }
+
+    /// Unpacks layers, as many at once as there are processors.
+    pub(crate) fn unpack(
+        &self,
+        mut jobs: Vec<Job<'_>>,
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Vec<(ChainId, Ingest, LayerRecord)>, LoadError> {
         // The longest first, so that the last to end is a short one.
-        jobs.sort_by_key(|job| Reverse(members.open(&job.source.member).map_or(0, |section| section.len())));
+        jobs.sort_by_key(|job| Reverse(job.total_bytes));
         let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
         let queue = Mutex::new(jobs.into_iter());
         let stop = AtomicBool::new(false);
@@ -149,27 +170,21 @@ impl Store {
         thread::scope(|scope| {
             for _ in 0..workers {
                 let (sender, queue, stop) = (sender.clone(), &queue, &stop);
-                scope.spawn(move || self.work(members, queue, stop, &sender));
+                scope.spawn(move || self.work(queue, stop, &sender));
             }
             drop(sender);
             gather(&receiver, &stop, on)
         })
     }
 
-    fn work<'a>(
-        &self,
-        members: &Members,
-        queue: &Mutex<impl Iterator<Item = Job<'a>>>,
-        stop: &AtomicBool,
-        out: &Sender<Message>,
-    ) {
+    fn work<'a>(&self, queue: &Mutex<impl Iterator<Item = Job<'a>>>, stop: &AtomicBool, out: &Sender<Message>) {
         loop {
             let job = queue.lock().map(|mut queue| queue.next());
             let Ok(Some(job)) = job else { return };
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let result = self.one(members, &job, stop, out);
+            let result = self.one(&job, stop, out);
             // Nobody listens any more: then nobody wants the rest either.
             if out.send(Message::Layer(job.chain, result)).is_err() {
                 return;
@@ -177,24 +192,16 @@ impl Store {
         }
     }
 
-    fn one(
-        &self,
-        members: &Members,
-        job: &Job<'_>,
-        stop: &AtomicBool,
-        out: &Sender<Message>,
-    ) -> Result<(Ingest, LayerRecord), LoadError> {
-        let missing = || LoadError::Missing(job.source.member.clone());
-        let section = members.open(&job.source.member).ok_or_else(missing)?;
-        let total_bytes = section.len();
+    fn one(&self, job: &Job<'_>, stop: &AtomicBool, out: &Sender<Message>) -> Result<(Ingest, LayerRecord), LoadError> {
+        let total_bytes = job.total_bytes;
         let layer = job.diff_id.clone();
         let tell = |done_bytes| {
             let layer = layer.clone();
             // Progress that nobody reads is no failure.
             let _ = out.send(Message::Event(LoadEvent::Reading { layer, done_bytes, total_bytes }));
         };
-        let watched = Watched { inner: section, done_bytes: 0, told_bytes: 0, tell, stop };
-        let wanted = Layer { blob: job.source.digest.as_ref(), diff_id: Some(job.diff_id), parent: job.parent.clone() };
+        let watched = Watched { inner: (job.open)()?, done_bytes: 0, told_bytes: 0, tell, stop };
+        let wanted = Layer { blob: job.blob, diff_id: Some(job.diff_id), parent: job.parent.clone() };
         let done = ingest(self, watched, wanted)?;
         let _ = out.send(Message::Event(LoadEvent::Unpacked(job.diff_id.clone())));
         Ok(done)

@@ -124,25 +124,18 @@ impl Store {
             let record = self.layer(chain)?;
             let digest = record.diff_id.0;
             if archive.written.insert(digest.clone()) {
-                let mut verified = Ok(());
-                let mut written = Ok(());
-                self.driver()
-                    .assemble(&self.snapshot(chain), &mut |tar| {
-                        let mut tar = Hashed::new(tar, Some(digest.algorithm()));
-                        written = archive.append(&member(&digest), record.tar_bytes, &mut tar);
-                        // Whatever is longer than it was is not what it was.
-                        if written.is_ok() {
-                            io::copy(&mut tar, &mut io::sink())?;
-                        }
-                        let got = tar.finish();
-                        if got != digest {
-                            verified = Err(SaveError::Corrupt { want: digest.clone(), got });
-                        }
-                        Ok(())
-                    })
-                    .map_err(|e| SaveError::Layer(digest.clone(), e))?;
-                written?;
-                verified?;
+                let failed = |e| SaveError::Layer(digest.clone(), e);
+                let mut tar = Hashed::new(
+                    self.driver().assemble(&self.snapshot(chain)).map_err(failed)?,
+                    Some(digest.algorithm()),
+                );
+                archive.append(&member(&digest), record.tar_bytes, &mut tar)?;
+                // Whatever is longer than it was is not what it was.
+                io::copy(&mut tar, &mut io::sink()).map_err(SaveError::Write)?;
+                let got = tar.finish();
+                if got != digest {
+                    return Err(SaveError::Corrupt { want: digest, got });
+                }
             }
             layers.push(Descriptor {
                 size: record.tar_bytes,

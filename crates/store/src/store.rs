@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use disk::{DiskError, Lock, faults};
-use spec::digest::{ChainId, Digest, ImageId};
+use spec::digest::{ChainId, DiffId, Digest, ImageId};
 use spec::id::ContainerId;
 use spec::reference::Reference;
 
@@ -113,6 +113,20 @@ impl Store {
 
     pub(crate) fn image_file(&self, id: &ImageId) -> PathBuf {
         self.images_dir().join(format!("{}.json", id.0.hex()))
+    }
+
+    pub(crate) fn origins_dir(&self) -> PathBuf {
+        self.root.join("origins")
+    }
+
+    pub(crate) fn origins_file(&self, layer: &DiffId) -> PathBuf {
+        self.origins_dir().join(format!("{}.json", layer.0.hex()))
+    }
+
+    /// Where blobs are while they come: `docs/formats/partial.md`.
+    #[must_use]
+    pub fn partial_dir(&self) -> PathBuf {
+        self.root.join("partial")
     }
 
     pub(crate) fn names_dir(&self) -> PathBuf {

@@ -16,9 +16,9 @@ pub struct Usage {
     pub images: Vec<ImageUsage>,
     /// Each container's writable layer.
     pub drafts: Vec<(ContainerId, Extent)>,
-    /// Layers, configs, manifests and records together: everything below `snapshots`, `blobs` and `images`.
+    /// Layers, configs, manifests and records together: everything below `snapshots`, `blobs`, `images` and `origins`.
     pub images_disk_bytes: u64,
-    /// Of these, what the next collection takes away, with what dead processes left in `drafts`.
+    /// What the next collection takes away, what dead processes left in `drafts`, and blobs whose pull was broken off.
     pub garbage_disk_bytes: u64,
     /// Everything the store has.
     pub disk_bytes: u64,
@@ -49,8 +49,8 @@ impl Store {
             let size = present(extent(&self.snapshots_dir().join(&hex)))?;
             layers.insert(hex, size.disk_bytes);
         }
-        for dir in [self.snapshots_dir(), self.root().join("blobs"), self.images_dir()] {
-            usage.images_disk_bytes += extent(&dir)?.disk_bytes;
+        for dir in [self.snapshots_dir(), self.root().join("blobs"), self.images_dir(), self.origins_dir()] {
+            usage.images_disk_bytes += present(extent(&dir))?.disk_bytes;
         }
         let reached = self.reached()?;
         let garbage = layers.iter().filter(|(hex, _)| !reached.snapshots.contains(*hex)).map(|(_, size)| size);
@@ -64,7 +64,9 @@ impl Store {
                 Err(_) => {}
             }
         }
-        usage.disk_bytes = usage.images_disk_bytes + extent(&self.drafts_dir())?.disk_bytes;
+        let partial = present(extent(&self.partial_dir()))?.disk_bytes;
+        usage.garbage_disk_bytes += partial;
+        usage.disk_bytes = usage.images_disk_bytes + extent(&self.drafts_dir())?.disk_bytes + partial;
         Ok(usage)
     }
 

@@ -90,7 +90,7 @@ fn add(plans: &mut Vec<Plan>, plan: Plan) {
 
 fn from_layout(members: &Members, index: &Index, platform: &Platform, plans: &mut Vec<Plan>) -> Result<(), LoadError> {
     let runs = |d: &&Descriptor| d.platform.as_ref().is_none_or(|p| platform.runs(p));
-    let images: Vec<_> = index.manifests.iter().filter(|descriptor| !is_attestation(descriptor)).collect();
+    let images: Vec<_> = index.images().collect();
     let some_runs = images.iter().any(runs);
     for descriptor in images {
         // Several platforms side by side; when none fits, the user gets what there is, as from `docker load`.
@@ -122,32 +122,40 @@ fn choose(
     }
     let bytes = blob(members, descriptor)?;
     let index: Index = parse(&descriptor.digest.to_string(), &bytes)?;
-    let images: Vec<_> = index.manifests.iter().filter(|descriptor| !is_attestation(descriptor)).collect();
-    let fits = |d: &&&Descriptor| d.platform.as_ref().is_none_or(|p| platform.runs(p));
-    let same = |d: &&&Descriptor| d.platform.as_ref().is_some_and(|p| p.architecture == platform.architecture);
-    // Of what runs, the machine's own architecture goes before its 32-bit sister.
-    let chosen = images.iter().filter(fits).find(same).or_else(|| images.iter().find(fits));
-    let Some(chosen) = chosen else {
-        let have = images.iter().filter_map(|d| d.platform.as_ref()).map(ToString::to_string).collect::<Vec<_>>();
-        return Err(LoadError::NoPlatform { want: platform.clone(), have: have.join(", ") });
-    };
+    let no_platform = || LoadError::NoPlatform { want: platform.clone(), have: index.platforms() };
+    let chosen = index.for_platform(platform).ok_or_else(no_platform)?;
     choose(members, chosen, platform, depth + 1)
 }
 
 fn from_manifest(members: &Members, descriptor: Descriptor, bytes: Vec<u8>) -> Result<Plan, LoadError> {
-    let manifest: Manifest = parse(&descriptor.digest.to_string(), &bytes)?;
+    let manifest = manifest(&descriptor, &bytes)?;
+    let config_bytes = blob(members, &manifest.config)?;
+    of_manifest(Vec::new(), (descriptor, bytes), manifest, config_bytes)
+}
+
+/// Reads an image's manifest, whose digest was compared; refuses what is no image.
+pub(crate) fn manifest(descriptor: &Descriptor, bytes: &[u8]) -> Result<Manifest, LoadError> {
+    let manifest: Manifest = parse(&descriptor.digest.to_string(), bytes)?;
     if let Some(kind) = &manifest.artifact_type {
         return Err(LoadError::Artifact(kind.clone()));
     }
     match manifest.config.media_type.as_str() {
-        media::CONFIG | media::DOCKER_CONFIG => {}
-        other => return Err(LoadError::Artifact(other.to_owned())),
+        media::CONFIG | media::DOCKER_CONFIG => Ok(manifest),
+        other => Err(LoadError::Artifact(other.to_owned())),
     }
-    let config_bytes = blob(members, &manifest.config)?;
+}
+
+/// The image of a manifest, whose config has come.
+pub(crate) fn of_manifest(
+    names: Vec<Reference>,
+    (descriptor, bytes): (Descriptor, Vec<u8>),
+    manifest: Manifest,
+    config_bytes: Vec<u8>,
+) -> Result<Plan, LoadError> {
     let source = |layer: &Descriptor| Source { member: member(&layer.digest.0), digest: Some(layer.digest.clone()) };
     let layers = manifest.layers.iter().map(source).collect();
     let descriptor = Descriptor { platform: None, annotations: std::collections::BTreeMap::new(), ..descriptor };
-    plan(Vec::new(), manifest.config, config_bytes, Some((descriptor, bytes)), layers)
+    plan(names, manifest.config, config_bytes, Some((descriptor, bytes)), layers)
 }
 
 fn from_item(members: &Members, item: Item) -> Result<Plan, LoadError> {
@@ -217,12 +225,6 @@ fn blob(members: &Members, descriptor: &Descriptor) -> Result<Vec<u8>, LoadError
         return Err(LoadError::Corrupt { name, want: want.clone(), got });
     }
     Ok(bytes)
-}
-
-/// BuildKit's provenance and the like ride along as manifests for no platform.
-fn is_attestation(descriptor: &Descriptor) -> bool {
-    descriptor.annotations.contains_key("vnd.docker.reference.type")
-        || descriptor.platform.as_ref().is_some_and(|platform| platform.os == "unknown")
 }
 
 /// containerd and Docker write the whole name; others write `ref.name`, which by the specification may be a bare tag and then names

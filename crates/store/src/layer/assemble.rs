@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::fd::BorrowedFd;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
@@ -16,8 +16,8 @@ use crate::tar::show;
 /// Errors are [`LayerError`] within [`io::Error`]. Compare the digest of what is read with the layer's DiffID: the
 /// directory's files are not checked otherwise, but for their presence and length.
 #[derive(Debug)]
-pub struct Assembly<'d, R> {
-    dir: BorrowedFd<'d>,
+pub struct Assembly<D, R> {
+    dir: D,
     recipe: R,
     index: Index,
     next_stream: usize,
@@ -43,7 +43,7 @@ enum Source {
 }
 
 /// Begins to rebuild the archive of the layer in `dir` from what [`super::apply`] recorded.
-pub fn assemble<R: Read + Seek>(dir: BorrowedFd<'_>, mut recipe: R) -> Result<Assembly<'_, R>, LayerError> {
+pub fn assemble<D: AsFd, R: Read + Seek>(dir: D, mut recipe: R) -> Result<Assembly<D, R>, LayerError> {
     let index = recipe::index(&mut recipe)?;
     Ok(Assembly {
         dir,
@@ -58,10 +58,38 @@ pub fn assemble<R: Read + Seek>(dir: BorrowedFd<'_>, mut recipe: R) -> Result<As
     })
 }
 
-impl<R: Read + Seek> Assembly<'_, R> {
+impl<D: AsFd, R: Read + Seek> Assembly<D, R> {
     /// How long the archive is.
     pub fn tar_bytes(&self) -> u64 {
         self.index.tar_bytes
+    }
+
+    /// Passes over bytes, without reading the files they are in but for their beginnings.
+    ///
+    /// # Errors
+    /// Of the recipe and the directory, as for reading.
+    pub fn skip(&mut self, mut bytes: u64) -> Result<(), LayerError> {
+        let mut scratch = [0; 4096];
+        while bytes > 0 {
+            let passed = match &mut self.source {
+                Source::File { offset, left, .. } if *left > 0 => {
+                    let now = bytes.min(*left);
+                    *offset += now;
+                    *left -= now;
+                    self.given += now;
+                    now
+                }
+                Source::Record | Source::Raw { .. } | Source::File { .. } | Source::Kept { .. } => {
+                    let most = usize::try_from(bytes).map_or(scratch.len(), |bytes| bytes.min(scratch.len()));
+                    match self.give(&mut scratch[..most])? {
+                        0 => return Ok(()),
+                        given => given as u64,
+                    }
+                }
+            };
+            bytes -= passed;
+        }
+        Ok(())
     }
 
     fn give(&mut self, buffer: &mut [u8]) -> Result<usize, LayerError> {
@@ -165,7 +193,7 @@ impl<R: Read + Seek> Assembly<'_, R> {
         // O_NONBLOCK: should someone have put a pipe there, the open must not wait for a writer.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW;
         let within = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let file = openat2(self.dir, &path[..], flags, Mode::empty(), within)
+        let file = openat2(&self.dir, &path[..], flags, Mode::empty(), within)
             .map_err(|errno| LayerError::Changed { entry: show(&path), what: io::Error::from(errno).to_string() })?;
         let file = File::from(file);
         let meta = file.metadata().map_err(|error| LayerError::io("reading", &path, error))?;
@@ -176,7 +204,7 @@ impl<R: Read + Seek> Assembly<'_, R> {
     }
 }
 
-impl<R: Read + Seek> Read for Assembly<'_, R> {
+impl<D: AsFd, R: Read + Seek> Read for Assembly<D, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if buffer.is_empty() {
             return Ok(0);

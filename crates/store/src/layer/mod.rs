@@ -22,6 +22,7 @@ mod compare;
 mod decompress;
 mod diff;
 mod expected;
+mod gzip;
 mod ledger;
 mod recipe;
 mod tree;
@@ -39,6 +40,7 @@ pub(crate) use compare::{compare, expect};
 pub use decompress::{Compression, Ratio, decompress};
 pub use diff::{Written, diff};
 pub(crate) use expected::Expected;
+pub(crate) use gzip::gzip;
 
 use crate::tar::TarError;
 
