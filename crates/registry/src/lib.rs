@@ -1,3 +1,4 @@
 //! The distribution protocol (OCI distribution specification 1.1), both ends: the client that pulls and pushes, and the server.
 
+pub mod client;
 pub mod partial;

@@ -1,0 +1,53 @@
+//! The client: what one can ask a registry for, and how it is asked.
+//!
+//! ```text
+//! mod, push      the questions of the distribution specification
+//! ask            whom: mirrors in turn, then the registry; who we are: nobody first, then what the registry wants
+//! wire           one request: redirects, time-outs, repetition
+//! line, tls      one connection: addresses, proxy, trust
+//! ```
+//!
+//! A registry is not trusted: documents have a limit and are hashed before anybody reads them, secrets go to the host they belong to, and
+//! its words are printable before they are shown.
+
+mod ask;
+mod body;
+mod error;
+mod line;
+mod origin;
+mod push;
+mod read;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod wire;
+
+use std::sync::Arc;
+
+pub use body::Outgoing;
+pub use error::{BoxError, ClientError};
+pub use push::{Begun, Upload};
+pub use read::{BlobBody, Document, Head, Span};
+pub use settings::{Credentials, Login, Patience, ProxySettings, Settings};
+
+use origin::Known;
+use wire::Wire;
+
+/// A speaker of the distribution protocol. Copies share connections, tokens and what was learnt about hosts.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    wire: Wire,
+    known: Known,
+}
+
+impl Client {
+    /// Nothing is opened or read before the first request, which wants a tokio runtime with time and I/O.
+    #[must_use]
+    pub fn new(settings: Settings) -> Client {
+        Client(Arc::new(Shared { wire: Wire::new(&settings), known: Known::default(), settings }))
+    }
+}
