@@ -179,11 +179,11 @@ impl Partial {
         self.inner.more.notify_all();
     }
 
-    /// Takes the blob away: it has become a layer, or was not what it should be.
+    /// Takes the blob's name away: it has become a layer, or was not what it should be.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn remove(self) -> io::Result<()> {
+    pub fn remove(&self) -> io::Result<()> {
         faults::act("remove partial")?;
         gone(fs::remove_file(slots_path(&self.path)))?;
         gone(fs::remove_file(&self.path))
@@ -297,6 +297,7 @@ fn gone(removed: io::Result<()>) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "bytes made up, and small numbers")]
 mod tests {
     use proptest::prelude::*;
 
@@ -345,6 +346,7 @@ mod tests {
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| Partial::wait(&root.join("partial"), &digest(), 10));
             first.remove().unwrap();
+            drop(first);
             waiting.join().unwrap().unwrap();
         });
         assert_eq!(open(&root, 10).resumed_bytes(), 0);

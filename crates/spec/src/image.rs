@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::digest::{BlobDigest, DiffId};
+use crate::digest::{BlobDigest, DiffId, Digest};
 use crate::platform::Platform;
 
 /// Media types that are met.
@@ -28,6 +28,16 @@ pub mod media {
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// Docker layer, gzip.
     pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+    /// What OCI calls a layer of this type.
+    #[must_use]
+    pub fn oci_layer(media_type: &str) -> &str {
+        match media_type {
+            DOCKER_LAYER_GZIP => LAYER_GZIP,
+            "application/vnd.docker.image.rootfs.diff.tar" => LAYER,
+            other => other,
+        }
+    }
 }
 
 /// A pointer to a blob.
@@ -85,7 +95,36 @@ pub struct Index {
     pub annotations: BTreeMap<String, String>,
 }
 
+impl Manifest {
+    /// Of an image whose config is `config_bytes`.
+    #[must_use]
+    pub fn of_image(config_bytes: &[u8], layers: Vec<Descriptor>) -> Manifest {
+        Manifest {
+            schema_version: 2,
+            media_type: Some(media::MANIFEST.to_owned()),
+            artifact_type: None,
+            config: Descriptor::of(media::CONFIG, config_bytes),
+            layers,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// As it is stored and sent. For manifests made here: those that came are kept as they came.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("texts and numbers in structs and lists are always JSON")
+    }
+}
+
 impl Descriptor {
+    /// Points to these bytes.
+    #[must_use]
+    pub fn of(media_type: &str, bytes: &[u8]) -> Descriptor {
+        let digest = BlobDigest(Digest::sha256(bytes));
+        let (media_type, size) = (media_type.to_owned(), bytes.len() as u64);
+        Descriptor { media_type, digest, size, platform: None, annotations: BTreeMap::new() }
+    }
+
     /// BuildKit's provenance and the like ride along in indexes, as manifests for no platform.
     #[must_use]
     pub fn is_attestation(&self) -> bool {

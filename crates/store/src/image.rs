@@ -126,6 +126,20 @@ impl Store {
         self.find(id)?.ok_or_else(|| StoreError::Gone(id.clone()))
     }
 
+    /// The manifest an image came with, as it came; none for one that came without, or whose manifest is damaged.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn manifest(&self, image: &Image) -> Result<Option<(Descriptor, Vec<u8>)>, StoreError> {
+        let Some(descriptor) = image.manifest.clone() else { return Ok(None) };
+        let path = self.blob(&descriptor.digest.0);
+        match fs::read(&path) {
+            Ok(bytes) => Ok((Digest::sha256(&bytes) == descriptor.digest.0).then_some((descriptor, bytes))),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::io("reading", &path)(e)),
+        }
+    }
+
     /// All images, the youngest first.
     ///
     /// # Errors

@@ -6,12 +6,12 @@ use std::os::fd::AsFd;
 
 use spec::digest::{ChainId, ImageId};
 use spec::id::ContainerId;
-use spec::image::{ImageConfig, RootFs, media};
+use spec::image::{Descriptor, ImageConfig, RootFs, media};
 use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::archive::{LoadError, Plan};
-use crate::ingest::{Layer, descriptor, ingest};
+use crate::ingest::{Layer, ingest};
 use crate::layer::{self, Whiteouts};
 use crate::store::{Ingest, Store, StoreError};
 
@@ -78,7 +78,7 @@ impl Store {
         self.settle(vec![(chain, place, record)])?;
         let config_bytes = serde_json::to_vec(&document)
             .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
-        let config = descriptor(media::DOCKER_CONFIG, &config_bytes);
+        let config = Descriptor::of(media::DOCKER_CONFIG, &config_bytes);
         let names = reference.into_iter().cloned().collect();
         Ok(self.publish(Plan { names, config, config_bytes, document, manifest: None, layers: Vec::new() })?.id)
     }

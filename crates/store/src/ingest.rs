@@ -1,7 +1,6 @@
 //! A layer comes into the store: unpacked into a directory of its own, checked, and renamed to its chain; then the image's documents
 //! and names are written.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
@@ -128,17 +127,6 @@ impl Store {
             return Ok(());
         }
         disk::replace(&path, bytes, Durability::Durable).map_err(StoreError::io("writing", &path))
-    }
-}
-
-/// Points to these bytes.
-pub(crate) fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
-    Descriptor {
-        media_type: media_type.to_owned(),
-        digest: BlobDigest(Digest::sha256(bytes)),
-        size: bytes.len() as u64,
-        platform: None,
-        annotations: BTreeMap::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use spec::digest::{Algorithm, BlobDigest, ChainId, DiffId};
 use spec::image::{Descriptor, media};
 
 use crate::driver::LayerTar;
-use crate::ingest::{Hashed, Hashing, descriptor};
+use crate::ingest::{Hashed, Hashing};
 use crate::layer::{LayerError, gzip};
 use crate::store::{Store, StoreError};
 
@@ -58,6 +58,6 @@ impl Store {
             return Err(PackError::Changed(diff_id));
         }
         let (digest, size) = packed.finish();
-        Ok(Descriptor { digest: BlobDigest(digest), size, ..descriptor(media::LAYER_GZIP, b"") })
+        Ok(Descriptor { digest: BlobDigest(digest), size, ..Descriptor::of(media::LAYER_GZIP, b"") })
     }
 }

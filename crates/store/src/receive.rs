@@ -6,6 +6,7 @@ use std::io::Read;
 use disk::Lock;
 use spec::digest::{ChainId, DiffId};
 use spec::image::{Descriptor, Manifest};
+use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::archive::{self, LoadError, Plan};
@@ -73,6 +74,14 @@ impl Store {
 }
 
 impl Receiving<'_> {
+    /// Refuses an image that is not for this platform.
+    ///
+    /// # Errors
+    /// [`LoadError::OtherPlatform`].
+    pub fn require(&self, wanted: &Platform) -> Result<(), LoadError> {
+        archive::require(std::slice::from_ref(&self.plan), wanted)
+    }
+
     /// All layers, lowest first.
     #[must_use]
     pub fn layers(&self) -> Vec<Layer> {

@@ -10,7 +10,7 @@ use spec::image::{Descriptor, Index, Manifest, media};
 use spec::reference::Reference;
 
 use crate::image::{Image, ResolveError};
-use crate::ingest::{Hashed, descriptor};
+use crate::ingest::Hashed;
 use crate::layer::LayerError;
 use crate::store::{Store, StoreError};
 use crate::tar::{Entry, Kind, Time, Writer};
@@ -140,21 +140,12 @@ impl Store {
             layers.push(Descriptor {
                 size: record.tar_bytes,
                 digest: BlobDigest(digest),
-                ..descriptor(media::LAYER, b"")
+                ..Descriptor::of(media::LAYER, b"")
             });
         }
-        let config = descriptor(media::CONFIG, &image.config_bytes);
         archive.blob(&image.id.0, &image.config_bytes)?;
-        let manifest = Manifest {
-            schema_version: 2,
-            media_type: Some(media::MANIFEST.to_owned()),
-            artifact_type: None,
-            config,
-            layers,
-            annotations: BTreeMap::new(),
-        };
-        let bytes = json(&manifest);
-        let manifest = descriptor(media::MANIFEST, &bytes);
+        let bytes = Manifest::of_image(&image.config_bytes, layers).to_bytes();
+        let manifest = Descriptor::of(media::MANIFEST, &bytes);
         archive.blob(&manifest.digest.0, &bytes)?;
         Ok(manifest)
     }

@@ -141,8 +141,11 @@ impl Store {
         self.root.join("garbage")
     }
 
-    /// Keeps the collector out.
-    pub(crate) fn share(&self) -> Result<Lock, StoreError> {
+    /// While the lock is held, nothing is collected.
+    ///
+    /// # Errors
+    /// Of the lock's file.
+    pub fn share(&self) -> Result<Lock, StoreError> {
         let path = self.root.join("store.lock");
         Lock::shared(&path).map_err(StoreError::io("locking", &path))
     }
@@ -163,6 +166,14 @@ impl Store {
     pub(crate) fn lock_images(&self) -> Result<Lock, StoreError> {
         let path = self.images_dir().join(".lock");
         Lock::exclusive(&path).map_err(StoreError::io("locking", &path))
+    }
+
+    /// A file of the store's file system that has no name and goes when it is closed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn spool(&self) -> Result<File, StoreError> {
+        Ingest::new(self)?.unnamed("spool")
     }
 
     /// A path in `drafts/` that nobody else has; the collector knows what begins so.

@@ -24,6 +24,7 @@ mod tls;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use body::Outgoing;
 pub use error::{BoxError, ClientError};
@@ -49,5 +50,13 @@ impl Client {
     #[must_use]
     pub fn new(settings: Settings) -> Client {
         Client(Arc::new(Shared { wire: Wire::new(&settings), known: Known::default(), settings }))
+    }
+
+    /// How long to wait after so many breaks in a row of what is larger than a request.
+    #[must_use]
+    pub(crate) fn pause(&self, breaks: u32) -> Duration {
+        let pauses = &self.0.settings.patience.pauses;
+        let at = usize::try_from(breaks).unwrap_or(usize::MAX).saturating_sub(1);
+        pauses.get(at).or(pauses.last()).copied().unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@ mod members;
 mod plan;
 
 pub(crate) use members::Members;
-pub(crate) use plan::{Plan, manifest, of_manifest, plans};
+pub(crate) use plan::{Plan, manifest, of_manifest, plans, require};
 
 use std::io;
 

@@ -8,7 +8,6 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 
 use super::{LoadError, Members};
-use crate::ingest::descriptor;
 
 /// Indexes within indexes: one is usual.
 const DEPTH_LIMIT: usize = 4;
@@ -69,9 +68,15 @@ pub(crate) fn plans(members: &Members, wanted: Option<&Platform>) -> Result<Vec<
     if plans.is_empty() {
         return Err(LoadError::NotAnImage);
     }
-    let Some(wanted) = wanted else { return Ok(plans) };
-    // An image may be for one platform only and say so nowhere but in its config.
-    let Some(other) = plans.iter().find(|plan| !wanted.runs(&plan.document.platform())) else { return Ok(plans) };
+    if let Some(wanted) = wanted {
+        require(&plans, wanted)?;
+    }
+    Ok(plans)
+}
+
+/// An image may be for one platform only and say so nowhere but in its config.
+pub(crate) fn require(plans: &[Plan], wanted: &Platform) -> Result<(), LoadError> {
+    let Some(other) = plans.iter().find(|plan| !wanted.runs(&plan.document.platform())) else { return Ok(()) };
     let image = other.names.first().map_or_else(|| other.id().short().to_owned(), Reference::familiar);
     Err(LoadError::OtherPlatform { want: wanted.clone(), image, is: other.document.platform().to_string() })
 }
@@ -173,7 +178,7 @@ fn from_item(members: &Members, item: Item) -> Result<Plan, LoadError> {
         names.push(tag.parse().map_err(|e| LoadError::Contradiction(format!("{e}: {tag:?}")))?);
     }
     let layers = item.layers.into_iter().flatten().map(|member| Source { digest: named_digest(&member), member });
-    let config = descriptor(media::DOCKER_CONFIG, &bytes);
+    let config = Descriptor::of(media::DOCKER_CONFIG, &bytes);
     plan(names, config, bytes, None, layers.collect())
 }
 

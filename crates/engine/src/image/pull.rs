@@ -1,0 +1,285 @@
+//! `pull`: an image comes from a registry. Layers are unpacked while they come, and nothing that is here comes again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use registry::client::{ClientError, Document};
+use registry::download::{DownloadError, download};
+use registry::partial::{self, Partial};
+use spec::digest::{BlobDigest, DiffId, Digest, ImageId};
+use spec::image::{Index, media};
+use spec::platform::Platform;
+use spec::reference::Reference;
+use store::{Incoming, Layer, LoadError, LoadEvent, Receiving};
+use tokio::sync::Notify;
+
+use super::progress::{Draw, LayerEvent, LayerState};
+use crate::error::Error;
+use crate::host::Host;
+use crate::registry::Session;
+
+/// What to pull.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    /// By tag, by digest, or by both: then the digest counts.
+    pub reference: Reference,
+    /// For which machine; this one when none is named.
+    pub platform: Option<Platform>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// What the registry has under the name: an index's digest, or a manifest's.
+    pub digest: Digest,
+    /// The image.
+    pub image: ImageId,
+    /// Whether anything changed.
+    pub newer: Newer,
+}
+
+/// Docker's last line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newer {
+    /// `Downloaded newer image for`.
+    Downloaded,
+    /// `Image is up to date for`.
+    UpToDate,
+}
+
+/// Pulls an image. What came of it before an error stays for the next pull, unless it was wrong.
+///
+/// # Errors
+/// The registry's, in Docker's words; documents or layers that are not what they were named; the store's.
+pub fn pull(
+    host: &Host,
+    session: &Session,
+    request: &Pull,
+    on: &mut (dyn FnMut(LayerEvent) + Send),
+) -> Result<Pulled, Error> {
+    let Pull { reference, platform } = request;
+    let refused = |e: ClientError| Error::from_registry(reference, e);
+    // Room for what comes now, and nobody waits for what was given up a week ago.
+    let _ = partial::sweep(&host.store.partial_dir(), partial::KEPT);
+    let head = session.run(session.client().head(reference)).map_err(refused)?;
+    let by_digest = reference.with_digest(head.digest.clone());
+    if let Some(image) = present(host, &by_digest, platform.as_ref())? {
+        let newer = name(host, reference, &image)?;
+        return Ok(Pulled { digest: head.digest, image, newer });
+    }
+    let top = session.run(session.client().manifest(&by_digest)).map_err(refused)?;
+    let manifest = choose(session, reference, top, platform.as_ref())?;
+    let read = store::read_manifest(&manifest.descriptor, &manifest.bytes)?;
+    let config_bytes = session.run(session.client().document(reference, &read.config)).map_err(refused)?;
+    let names = [reference.clone(), by_digest].into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let Document { descriptor, bytes } = manifest;
+    let incoming = Incoming { names, manifest: descriptor, manifest_bytes: bytes, config_bytes };
+    let receiving = host.store.receive(incoming)?;
+    if let Some(platform) = platform {
+        receiving.require(platform)?;
+    }
+    let draw = Mutex::new(on);
+    Layers { host, session, reference, receiving: &receiving, draw: &draw }.obtain()?;
+    let loaded = receiving.publish()?;
+    Ok(Pulled { digest: head.digest, image: loaded.id, newer: Newer::Downloaded })
+}
+
+/// The image that is here under this digest, for this platform.
+fn present(host: &Host, by_digest: &Reference, platform: Option<&Platform>) -> Result<Option<ImageId>, Error> {
+    match host.store.resolve(&by_digest.to_string()) {
+        Ok(image) => {
+            let fits = platform.is_none_or(|platform| platform.runs(&image.config.platform()));
+            Ok(fits.then_some(image.id))
+        }
+        Err(store::ResolveError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lets the name mean the image.
+fn name(host: &Host, reference: &Reference, image: &ImageId) -> Result<Newer, Error> {
+    match host.store.resolve(&reference.to_string()) {
+        Ok(found) if found.id == *image => return Ok(Newer::UpToDate),
+        Ok(_) | Err(store::ResolveError::NotFound(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    host.store.tag(image, reference)?;
+    Ok(Newer::Downloaded)
+}
+
+/// The manifest that a name leads to.
+fn choose(
+    session: &Session,
+    reference: &Reference,
+    mut found: Document,
+    platform: Option<&Platform>,
+) -> Result<Document, Error> {
+    let machine = Platform::host();
+    let platform = platform.unwrap_or(&machine);
+    // An index within an index is one too many already, and there is no end to what a registry can invent.
+    for _ in 0..4 {
+        if !matches!(found.descriptor.media_type.as_str(), media::INDEX | media::DOCKER_INDEX) {
+            return Ok(found);
+        }
+        let name = found.descriptor.digest.to_string();
+        let index: Index =
+            serde_json::from_slice(&found.bytes).map_err(|source| LoadError::Document { name, source })?;
+        let missing = || LoadError::NoPlatform { want: platform.clone(), have: index.platforms() };
+        let chosen = index.for_platform(platform).ok_or_else(missing)?;
+        let by_digest = reference.with_digest(chosen.digest.0.clone());
+        let document = session.run(session.client().manifest(&by_digest));
+        found = document.map_err(|e| Error::from_registry(reference, e))?;
+    }
+    Err(LoadError::Contradiction("more than four indexes within each other".to_owned()).into())
+}
+
+/// The layers of one image on their way.
+struct Layers<'a> {
+    host: &'a Host,
+    session: &'a Session,
+    reference: &'a Reference,
+    receiving: &'a Receiving<'a>,
+    draw: &'a Draw<'a>,
+}
+
+/// The blobs that this process fetches.
+type Mine = BTreeMap<BlobDigest, Arc<Partial>>;
+
+impl Layers<'_> {
+    /// Gets all layers that are not here. Those that another process fetches are waited for when there is nothing else to do, and with
+    /// nothing in hand: so two who need each other's layers do not wait for each other.
+    fn obtain(&self) -> Result<(), Error> {
+        let absent = self.receiving.absent()?;
+        for layer in self.receiving.layers() {
+            let here = absent.iter().all(|absent| absent.chain != layer.chain);
+            self.tell(&layer.blob.digest, if here { LayerState::AlreadyExists } else { LayerState::PullingFsLayer });
+        }
+        let dir = self.host.store.partial_dir();
+        let mut again = false;
+        loop {
+            let absent = self.receiving.absent()?;
+            let (mut mine, mut taken) = (Mine::new(), None);
+            for Layer { blob, .. } in &absent {
+                if mine.contains_key(&blob.digest) {
+                    continue;
+                }
+                match Partial::open(&dir, &blob.digest.0, blob.size).map_err(Error::io("keeping what comes"))? {
+                    Some(partial) => drop(mine.insert(blob.digest.clone(), Arc::new(partial))),
+                    None => taken = Some(blob),
+                }
+            }
+            if mine.is_empty() {
+                let Some(blob) = taken else { return Ok(()) };
+                self.tell(&blob.digest, LayerState::Waiting);
+                Partial::wait(&dir, &blob.digest.0, blob.size).map_err(Error::io("waiting for another pull"))?;
+                continue;
+            }
+            let layers: Vec<Layer> =
+                absent.into_iter().filter(|layer| mine.contains_key(&layer.blob.digest)).collect();
+            let resumed = mine.values().any(|partial| partial.resumed_bytes() > 0);
+            match self.round(&layers, &mine) {
+                // After a loss of power a partial file may hold what was never written.
+                Err(Failed::Content(_)) if resumed && !again => {
+                    discard(mine)?;
+                    again = true;
+                }
+                Err(Failed::Content(error)) => {
+                    discard(mine)?;
+                    return Err(error.into());
+                }
+                Err(Failed::Line(error)) => return Err(error),
+                Ok(()) => discard(mine)?,
+            }
+        }
+    }
+
+    /// Downloads and unpacks at once; whichever fails ends the other.
+    fn round(&self, layers: &[Layer], mine: &Mine) -> Result<(), Failed> {
+        let wanted = layers.iter().map(|layer| (layer.blob.digest.clone(), Arc::clone(&mine[&layer.blob.digest])));
+        let mut wanted: Vec<_> = wanted.collect::<BTreeMap<_, _>>().into_iter().collect();
+        // In the order in which layers are unpacked.
+        wanted.sort_by_key(|(_, partial)| std::cmp::Reverse(partial.size()));
+        let enough = Notify::new();
+        let (unpacked, downloaded) = thread::scope(|scope| {
+            let downloading = scope.spawn(|| {
+                let mut tick = || self.tell_downloads(mine);
+                let client = self.session.client();
+                let done = self.session.run(async {
+                    let download = download(client, self.reference, wanted, &mut tick);
+                    let mut download = std::pin::pin!(download);
+                    let mut enough = std::pin::pin!(enough.notified());
+                    std::future::poll_fn(|context| match enough.as_mut().poll(context) {
+                        std::task::Poll::Ready(()) => std::task::Poll::Ready(Ok(())),
+                        std::task::Poll::Pending => download.as_mut().poll(context),
+                    })
+                    .await
+                });
+                if let Err(error) = &done {
+                    mine.values().for_each(|partial| partial.end(&error.to_string()));
+                }
+                done
+            });
+            let short: BTreeMap<&DiffId, &BlobDigest> =
+                layers.iter().map(|layer| (&layer.diff_id, &layer.blob.digest)).collect();
+            let unpacked = self.receiving.unpack(
+                layers,
+                &|layer| Box::new(mine[&layer.blob.digest].reader()),
+                &mut |event| self.tell_unpacking(&short, mine, event),
+            );
+            enough.notify_one();
+            (unpacked, downloading.join())
+        });
+        match (downloaded, unpacked) {
+            (Ok(Err(DownloadError::Client(error))), _) => {
+                Err(Failed::Line(Error::from_registry(self.reference, error)))
+            }
+            (Ok(Err(DownloadError::File(error))), _) => Err(Failed::Line(Error::io("keeping what comes")(error))),
+            (Err(_), _) => Err(Failed::Line(Error::Io("downloading".into(), std::io::Error::other("a thread died")))),
+            (Ok(Ok(())), unpacked) => unpacked.map_err(Failed::Content),
+        }
+    }
+
+    fn tell(&self, blob: &BlobDigest, state: LayerState) {
+        let layer = blob.0.hex()[..12].to_owned();
+        (self.draw.lock().unwrap_or_else(PoisonError::into_inner))(LayerEvent { layer, state });
+    }
+
+    fn tell_downloads(&self, mine: &Mine) {
+        for (blob, partial) in mine {
+            let (done, total) = (partial.received_bytes(), partial.size());
+            if done > 0 && done < total {
+                self.tell(blob, LayerState::Downloading { done, total });
+            }
+        }
+    }
+
+    fn tell_unpacking(&self, short: &BTreeMap<&DiffId, &BlobDigest>, mine: &Mine, event: LoadEvent) {
+        let (layer, state) = match event {
+            LoadEvent::Present(layer) => (layer, LayerState::AlreadyExists),
+            LoadEvent::Unpacked(layer) => (layer, LayerState::PullComplete),
+            LoadEvent::Reading { layer, done_bytes, total_bytes } => {
+                (layer, LayerState::Extracting { done: done_bytes, total: total_bytes })
+            }
+        };
+        let Some(blob) = short.get(&layer) else { return };
+        // While bytes come, that is what counts.
+        let coming = mine.get(blob).is_some_and(|partial| partial.received_bytes() < partial.size());
+        if !(coming && matches!(state, LayerState::Extracting { .. })) {
+            self.tell(blob, state);
+        }
+    }
+}
+
+/// Why a round ended.
+enum Failed {
+    /// Not for what came: the next pull goes on.
+    Line(Error),
+    /// What came is wrong.
+    Content(LoadError),
+}
+
+/// What became layers, or was wrong.
+fn discard(mine: Mine) -> Result<(), Error> {
+    mine.values().try_for_each(|partial| partial.remove()).map_err(Error::io("removing what came"))
+}

@@ -1,0 +1,305 @@
+//! `push`: an image goes to a registry. What the registry has is not sent: layers are looked for under every name they are known by, and
+//! mounted from other repositories of the same registry; others are packed, and sent while they are packed.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use registry::client::{Begun, Client, ClientError};
+use registry::upload::{Growing, UploadError, growing, upload, upload_bytes};
+use spec::digest::{ChainId, DiffId, Digest};
+use spec::image::{Descriptor, Manifest, media};
+use spec::reference::Reference;
+use store::{Image, Origin, PackError, ResolveError};
+use tokio::sync::Semaphore;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use super::progress::{Draw, LayerEvent, LayerState};
+use crate::error::Error;
+use crate::host::Host;
+use crate::registry::Session;
+
+/// Layers are asked after, and sent, so many at once.
+const AT_ONCE: usize = 4;
+/// A layer is looked for under so many of its names.
+const NAMES: usize = 4;
+/// How often it is told how far uploads are.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// Of the manifest.
+    pub digest: Digest,
+    /// Of the manifest.
+    pub size_bytes: u64,
+}
+
+/// Pushes the image that a reference with a tag means.
+///
+/// # Errors
+/// There is no such image; the registry's, in Docker's words; a damaged layer.
+pub fn push(
+    host: &Host,
+    session: &Session,
+    reference: &Reference,
+    on: &mut (dyn FnMut(LayerEvent) + Send),
+) -> Result<Pushed, Error> {
+    let image = image(host, reference)?;
+    // Nothing of the image is collected while it is read.
+    let _held = host.store.share()?;
+    let push = Push { host, session, reference, image: &image, draw: Mutex::new(on) };
+    let original = host.store.manifest(&image)?;
+    let layers = push.layers(original.as_ref())?;
+    let mut blobs = push.find(&layers)?;
+    blobs.extend(push.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
+    let blobs: Vec<&Descriptor> = image.config.rootfs.diff_ids.iter().map(|diff_id| &blobs[diff_id]).collect();
+    let (media_type, bytes) = manifest(&image, original, &blobs);
+    let digest = push.publish(&media_type, &bytes)?;
+    for (diff_id, blob) in image.config.rootfs.diff_ids.iter().zip(blobs) {
+        host.store.remember(diff_id, blob, &reference.repository())?;
+    }
+    host.store.tag(&image.id, &reference.with_digest(digest.clone()))?;
+    Ok(Pushed { digest, size_bytes: bytes.len() as u64 })
+}
+
+fn image(host: &Host, reference: &Reference) -> Result<Image, Error> {
+    match host.store.resolve(&reference.to_string()) {
+        Err(ResolveError::NotFound(_)) => Err(Error::NotFound(format!(
+            "An image does not exist locally with the tag: {}",
+            reference.familiar_name()
+        ))),
+        other => Ok(other?),
+    }
+}
+
+/// A layer to bring there.
+struct Wanted {
+    chain: ChainId,
+    diff_id: DiffId,
+    tar_bytes: u64,
+    /// What it may be called there, the likeliest first.
+    origins: Vec<Origin>,
+}
+
+impl Wanted {
+    fn short(&self) -> &str {
+        &self.diff_id.0.hex()[..12]
+    }
+}
+
+/// Why layers were not sent.
+enum Unsent {
+    Registry(UploadError),
+    Store(PackError),
+    Died,
+}
+
+struct Push<'a> {
+    host: &'a Host,
+    session: &'a Session,
+    reference: &'a Reference,
+    image: &'a Image,
+    draw: Draw<'a>,
+}
+
+impl Push<'_> {
+    /// The image's layers, each once.
+    fn layers(&self, original: Option<&(Descriptor, Vec<u8>)>) -> Result<Vec<Wanted>, Error> {
+        let original: Vec<Descriptor> =
+            original.and_then(|(descriptor, bytes)| store::read_manifest(descriptor, bytes).ok()).map_or_else(Vec::new, |m| m.layers);
+        let mut layers: Vec<Wanted> = Vec::new();
+        for (at, chain) in self.image.chains.iter().enumerate() {
+            let (diff_id, tar_bytes) = self.host.store.layer_tar_bytes(chain)?;
+            if layers.iter().any(|layer| layer.diff_id == diff_id) {
+                continue;
+            }
+            let mut origins = self.host.store.origins(&diff_id);
+            // With its first names the image keeps its digest.
+            origins.sort_by_key(|origin| original.get(at).is_none_or(|first| first.digest != origin.blob.digest));
+            let layer = Wanted { chain: chain.clone(), diff_id, tar_bytes, origins };
+            self.tell(layer.short(), LayerState::Preparing);
+            layers.push(layer);
+        }
+        Ok(layers)
+    }
+
+    /// The layers that the registry has or takes from another of its repositories.
+    fn find(&self, layers: &[Wanted]) -> Result<BTreeMap<DiffId, Descriptor>, Error> {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        self.session.run(async {
+            let mut asking = JoinSet::new();
+            for layer in layers {
+                let (client, reference) = (self.session.client().clone(), self.reference.clone());
+                let (diff_id, origins, places) = (layer.diff_id.clone(), layer.origins.clone(), Arc::clone(&places));
+                asking.spawn(async move {
+                    let _place = places.acquire_owned().await;
+                    (diff_id, known(&client, &reference, &origins).await)
+                });
+            }
+            let mut found = BTreeMap::new();
+            while let Some(asked) = asking.join_next().await {
+                let Ok((diff_id, answer)) = asked else { return Err(self.unsent(Unsent::Died)) };
+                let answer = answer.map_err(|e| self.unsent(Unsent::Registry(e.into())))?;
+                let (blob, state) = match answer {
+                    Some((blob, state)) => (Some(blob), state),
+                    None => (None, LayerState::Waiting),
+                };
+                self.tell(&diff_id.0.hex()[..12], state);
+                found.extend(blob.map(|blob| (diff_id, blob)));
+            }
+            Ok(found)
+        })
+    }
+
+    /// Packs layers one after another, each on all processors, and sends them meanwhile.
+    fn send(&self, layers: Vec<&Wanted>) -> Result<Vec<(DiffId, Descriptor)>, Error> {
+        if layers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (hand_over, parcels) = unbounded_channel();
+        let (packed, sent) = thread::scope(|scope| {
+            let packing = scope.spawn(|| self.pack(&layers, hand_over));
+            let sent = self.session.run(self.send_all(parcels));
+            (packing.join(), sent)
+        });
+        match (packed, sent) {
+            (_, Err(error @ UploadError::Client(_))) => Err(self.unsent(Unsent::Registry(error))),
+            (Ok(Err(error)), _) => Err(self.unsent(Unsent::Store(error))),
+            (_, Err(error)) => Err(self.unsent(Unsent::Registry(error))),
+            (Err(_), Ok(())) => Err(self.unsent(Unsent::Died)),
+            (Ok(Ok(packed)), Ok(())) => Ok(packed),
+        }
+    }
+
+    fn pack(
+        &self,
+        layers: &[&Wanted],
+        hand_over: UnboundedSender<Parcel>,
+    ) -> Result<Vec<(DiffId, Descriptor)>, PackError> {
+        let mut packed = Vec::new();
+        for layer in layers {
+            let (mut making, growing) = growing(self.host.store.spool()?);
+            let parcel = Parcel { layer: layer.short().to_owned(), total: layer.tar_bytes, growing };
+            // Nobody sends any more: the reason is told there.
+            if hand_over.send(parcel).is_err() {
+                break;
+            }
+            let blob = self.host.store.pack(&layer.chain, &mut making)?;
+            making.end(blob.digest.clone());
+            packed.push((layer.diff_id.clone(), blob));
+        }
+        Ok(packed)
+    }
+
+    async fn send_all(&self, mut parcels: UnboundedReceiver<Parcel>) -> Result<(), UploadError> {
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let mut uploads = JoinSet::new();
+        let mut under_way: BTreeMap<String, (Arc<AtomicU64>, u64)> = BTreeMap::new();
+        let mut tick = interval(TICK);
+        loop {
+            tokio::select! {
+                Some(Parcel { layer, total, growing }) = parcels.recv() => {
+                    under_way.insert(layer.clone(), (growing.sent_bytes(), total));
+                    let (client, reference) = (self.session.client().clone(), self.reference.clone());
+                    let places = Arc::clone(&places);
+                    uploads.spawn(async move {
+                        let _place = places.acquire_owned().await;
+                        (layer, upload(&client, &reference, growing).await)
+                    });
+                }
+                Some(done) = uploads.join_next() => {
+                    let (layer, done) = done.map_err(|died| UploadError::NotMade(died.to_string()))?;
+                    done?;
+                    under_way.remove(&layer);
+                    self.tell(&layer, LayerState::Pushed);
+                }
+                _ = tick.tick(), if !under_way.is_empty() => {
+                    for (layer, (sent, total)) in &under_way {
+                        let done = sent.load(Relaxed);
+                        if done > 0 {
+                            self.tell(layer, LayerState::Pushing { done, total: *total });
+                        }
+                    }
+                }
+                else => return Ok(()),
+            }
+        }
+    }
+
+    /// The config, then the manifest under its tag.
+    fn publish(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
+        let (client, reference) = (self.session.client(), self.reference);
+        let done = self.session.run(async {
+            upload_bytes(client, reference, &self.image.id.0, &self.image.config_bytes).await?;
+            Ok(client.put_manifest(reference, media_type, bytes.to_vec()).await?)
+        });
+        done.map_err(|e| self.unsent(Unsent::Registry(e)))
+    }
+
+    fn tell(&self, layer: &str, state: LayerState) {
+        let event = LayerEvent { layer: layer.to_owned(), state };
+        (self.draw.lock().unwrap_or_else(PoisonError::into_inner))(event);
+    }
+
+    fn unsent(&self, why: Unsent) -> Error {
+        match why {
+            Unsent::Registry(UploadError::Client(error)) => Error::from_push(self.reference, error),
+            Unsent::Registry(other) => Error::other("pushing")(other),
+            Unsent::Store(error) => Error::other("pushing")(error),
+            Unsent::Died => Error::Io("pushing".into(), std::io::Error::other("a thread died")),
+        }
+    }
+}
+
+/// A layer on its way.
+struct Parcel {
+    layer: String,
+    total: u64,
+    growing: Growing,
+}
+
+/// The blob that the registry has of a layer, and how it came to it.
+async fn known(
+    client: &Client,
+    reference: &Reference,
+    origins: &[Origin],
+) -> Result<Option<(Descriptor, LayerState)>, ClientError> {
+    for Origin { blob, repositories } in origins.iter().take(NAMES) {
+        if client.blob_size(reference, &blob.digest).await?.is_some_and(|size| size == blob.size) {
+            return Ok(Some((blob.clone(), LayerState::LayerExists)));
+        }
+        let here = |repository: &String| Some(repository.strip_prefix(reference.registry())?.strip_prefix('/')?.to_owned());
+        let others = repositories.iter().rev().filter_map(here).filter(|path| path != reference.path());
+        // Each that fails leaves an upload behind, which the registry forgets in time.
+        for path in others.take(1) {
+            if let Begun::Mounted = client.begin_upload(reference, Some((&blob.digest, &path))).await? {
+                return Ok(Some((blob.clone(), LayerState::MountedFrom(path))));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The manifest that names these layers: the one the image came with where that is it.
+fn manifest(image: &Image, original: Option<(Descriptor, Vec<u8>)>, blobs: &[&Descriptor]) -> (String, Vec<u8>) {
+    if let Some((descriptor, bytes)) = original
+        && let Ok(read) = store::read_manifest(&descriptor, &bytes)
+        && read.layers.iter().map(|layer| &layer.digest).eq(blobs.iter().map(|blob| &blob.digest))
+    {
+        return (descriptor.media_type, bytes);
+    }
+    let layer = |blob: &&Descriptor| Descriptor {
+        media_type: media::oci_layer(&blob.media_type).to_owned(),
+        digest: blob.digest.clone(),
+        size: blob.size,
+        platform: None,
+        annotations: BTreeMap::new(),
+    };
+    let bytes = Manifest::of_image(&image.config_bytes, blobs.iter().map(layer).collect()).to_bytes();
+    (media::MANIFEST.to_owned(), bytes)
+}
