@@ -2,14 +2,15 @@
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::uri::Scheme;
-use hyper::{Method, Uri};
+use hyper::{Method, StatusCode, Uri};
 
 use super::Client;
 use super::body::Payload;
 use super::error::ClientError;
-use super::origin::{Endpoint, Role};
+use super::origin::{Endpoint, same_origin};
 use super::tls::Trust;
-use super::wire::{Answer, Attempts, Call};
+use super::tokens::{Demand, challenges};
+use super::wire::{Answer, Attempts, Call, host_of};
 
 /// A question, whoever it is asked.
 pub(super) struct Ask<'a> {
@@ -34,22 +35,38 @@ pub(super) enum To<'a> {
 impl Client {
     /// Asks one endpoint; any success is returned, anything else is an error.
     pub(super) async fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Answer, ClientError> {
+        let scheme = self.scheme(endpoint).await;
+        let home = endpoint.uri(&scheme, "", &[])?;
         let uri = match &ask.to {
+            To::Path(path, query) => endpoint.uri(&scheme, path, query)?,
             To::Location(uri) => uri.clone(),
-            To::Path(path, query) => endpoint.uri(&self.scheme(endpoint).await, path, query)?,
         };
+        if scheme == Scheme::HTTPS && uri.scheme() == Some(&Scheme::HTTP) {
+            let why = format!("it points from https to plain http at {}", host_of(&uri));
+            return Err(ClientError::broken(&endpoint.name, why));
+        }
         let mut headers = HeaderMap::new();
         for (name, value) in ask.headers {
             let value = HeaderValue::try_from(value);
             headers
                 .insert(name, value.map_err(|_| ClientError::Settings(format!("{} cannot be asked for", ask.what)))?);
         }
-        let mut call = Call { method: ask.method, uri, headers, secret: None, payload: ask.payload };
-        let attempts = match endpoint.role {
-            Role::Mirror => Attempts::One,
-            Role::Registry => Attempts::Several,
-        };
-        let answer = self.0.wire.send(&mut call, attempts).await?;
+        // Where a registry sends us elsewhere, the address itself is the permission.
+        let at_home = same_origin(&uri, &home);
+        let secret = self.secret(endpoint, &ask.scopes).filter(|_| at_home);
+        let mut call = Call { method: ask.method, uri, headers, secret, payload: ask.payload };
+        let attempts = Attempts::of(endpoint.role);
+        let mut answer = self.0.wire.send(&mut call, attempts).await?;
+        if answer.status == StatusCode::UNAUTHORIZED && at_home && same_origin(&answer.uri, &home) {
+            let (host, challenges, scopes) = (answer.host(), challenges(&answer), &ask.scopes);
+            self.0.wire.spend(answer).await;
+            let demand = Demand { endpoint, uri: &home, challenges, scopes, what: &ask.what };
+            call.secret = Some(self.meet(&demand, call.secret.as_ref()).await?);
+            if !call.payload.is_repeatable() {
+                return Err(ClientError::transport(host, "our token has expired; there is a new one now"));
+            }
+            answer = self.0.wire.send(&mut call, attempts).await?;
+        }
         self.0.wire.expect_success(answer, &endpoint.name, &ask.what).await
     }
 

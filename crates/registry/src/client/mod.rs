@@ -1,8 +1,9 @@
 //! The client: what one can ask a registry for, and how it is asked.
 //!
 //! ```text
-//! mod, push      the questions of the distribution specification
-//! ask            whom: mirrors in turn, then the registry; who we are: nobody first, then what the registry wants
+//! read, push     the questions of the distribution specification; reads go to mirrors first
+//! ask            one question to one endpoint: at first as nobody
+//! tokens         then as whom the registry wants (challenge)
 //! wire           one request: redirects, time-outs, repetition
 //! line, tls      one connection: addresses, proxy, trust
 //! ```
@@ -12,6 +13,7 @@
 
 mod ask;
 mod body;
+pub mod challenge;
 mod error;
 mod line;
 mod origin;
@@ -21,6 +23,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tokens;
 mod wire;
 
 use std::sync::Arc;
@@ -33,6 +36,7 @@ pub use read::{BlobBody, Document, Head, Span};
 pub use settings::{Credentials, Login, Patience, ProxySettings, Settings};
 
 use origin::Known;
+use tokens::Tokens;
 use wire::Wire;
 
 /// A speaker of the distribution protocol. Copies share connections, tokens and what was learnt about hosts.
@@ -43,13 +47,15 @@ struct Shared {
     settings: Settings,
     wire: Wire,
     known: Known,
+    tokens: Tokens,
 }
 
 impl Client {
     /// Nothing is opened or read before the first request, which wants a tokio runtime with time and I/O.
     #[must_use]
     pub fn new(settings: Settings) -> Client {
-        Client(Arc::new(Shared { wire: Wire::new(&settings), known: Known::default(), settings }))
+        let (wire, known, tokens) = (Wire::new(&settings), Known::default(), Tokens::default());
+        Client(Arc::new(Shared { settings, wire, known, tokens }))
     }
 
     /// How long to wait after so many breaks in a row of what is larger than a request.

@@ -15,7 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use super::body::{Payload, Pulse, Watched, whole};
 use super::error::{ClientError, is_passing, said};
 use super::line::{DialError, Dialer};
-use super::origin::{resolve, same_origin};
+use super::origin::{Role, resolve, same_origin};
 use super::settings::{Patience, Settings};
 
 const REDIRECTS_MAX: usize = 10;
@@ -63,6 +63,15 @@ pub(super) enum Attempts {
     Several,
 }
 
+impl Attempts {
+    pub(super) fn of(role: Role) -> Attempts {
+        match role {
+            Role::Mirror => Attempts::One,
+            Role::Registry => Attempts::Several,
+        }
+    }
+}
+
 /// The pool of connections and what goes over them.
 pub(super) struct Wire {
     http: legacy::Client<Dialer, Watched>,
@@ -99,10 +108,11 @@ impl Wire {
         for pause in pauses {
             let pause = match self.follow(call).await {
                 Ok(answer) if !is_passing(answer.status) => return Ok(answer),
-                Ok(answer) => match self.asked_pause(&answer, *pause) {
-                    Some(pause) => pause,
-                    None => return Ok(answer),
-                },
+                Ok(answer) => {
+                    let Some(pause) = self.asked_pause(&answer, *pause) else { return Ok(answer) };
+                    self.spend(answer).await;
+                    pause
+                }
                 Err(error) if error.is_transient() => jittered(*pause),
                 Err(error) => return Err(error),
             };
@@ -143,6 +153,7 @@ impl Wire {
             if uri.scheme() == Some(&Scheme::HTTPS) && next.scheme() == Some(&Scheme::HTTP) {
                 return Err(broken(&format!("it redirects from https to plain http at {}", host_of(&next))));
             }
+            self.spend(answer).await;
             uri = next;
         }
         Err(ClientError::broken(host_of(&uri), format!("more than {REDIRECTS_MAX} redirects")))
@@ -184,6 +195,13 @@ impl Wire {
             None if is_nonsense(&error) => ClientError::broken(host, "its answer is not HTTP"),
             None => ClientError::transport(host, error),
         }
+    }
+
+    /// Reads the body of an answer whose head says all: a connection with unread bytes cannot be used again.
+    pub(super) async fn spend(&self, answer: Answer) {
+        let host = answer.host();
+        // If it does not come or does not end, the connection is closed, and that is all.
+        let _ = whole(answer.body, &host, self.patience.stall, COMPLAINT_MAX_BYTES).await;
     }
 
     /// The error an answer stands for, if it is no success.

@@ -138,6 +138,10 @@ async fn request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Seen> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
+        // Somebody tries TLS: no HTTP server takes this for a request.
+        if head[0] == 0x16 {
+            return None;
+        }
     }
     let head = String::from_utf8(head).ok()?;
     let mut lines = head.lines();
