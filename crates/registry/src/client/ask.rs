@@ -7,6 +7,7 @@ use hyper::{Method, StatusCode, Uri};
 use super::Client;
 use super::body::Payload;
 use super::error::ClientError;
+use super::line::DialError;
 use super::origin::{Endpoint, same_origin};
 use super::tls::Trust;
 use super::tokens::{Demand, challenges};
@@ -35,7 +36,7 @@ pub(super) enum To<'a> {
 impl Client {
     /// Asks one endpoint; any success is returned, anything else is an error.
     pub(super) async fn ask(&self, endpoint: &Endpoint, ask: Ask<'_>) -> Result<Answer, ClientError> {
-        let scheme = self.scheme(endpoint).await;
+        let scheme = self.scheme(endpoint).await?;
         let home = endpoint.uri(&scheme, "", &[])?;
         let uri = match &ask.to {
             To::Path(path, query) => endpoint.uri(&scheme, path, query)?,
@@ -71,19 +72,24 @@ impl Client {
     }
 
     /// What an endpoint speaks. One that need not prove who it is may speak plain HTTP, which shows when TLS is tried.
-    pub(super) async fn scheme(&self, endpoint: &Endpoint) -> Scheme {
+    pub(super) async fn scheme(&self, endpoint: &Endpoint) -> Result<Scheme, ClientError> {
         let (known, dialer) = (&self.0.known, self.0.wire.dialer());
         if let Some(scheme) = endpoint.scheme.clone().or_else(|| known.scheme(&endpoint.authority)) {
-            return scheme;
+            return Ok(scheme);
         }
         let scheme = match dialer.tls().trust(&endpoint.authority).await {
             Trust::Proven => Scheme::HTTPS,
-            Trust::Blind => match endpoint.uri(&Scheme::HTTPS, "", &[]) {
-                Ok(uri) if dialer.dial(&uri).await.is_ok() => Scheme::HTTPS,
-                Ok(_) | Err(_) => Scheme::HTTP,
+            Trust::Blind => match dialer.dial(&endpoint.uri(&Scheme::HTTPS, "", &[])?).await {
+                Ok(_) => Scheme::HTTPS,
+                Err(DialError::Tls(..)) => Scheme::HTTP,
+                // There is nobody to learn anything from; perhaps next time. Without a port in the name, HTTP's is another.
+                Err(DialError::Unknown(..) | DialError::Unreachable(..) | DialError::Proxy { .. }) => {
+                    return Ok(Scheme::HTTP);
+                }
+                Err(DialError::Settings(error)) => return Err(error),
             },
         };
         known.speaks(&endpoint.authority, &scheme);
-        scheme
+        Ok(scheme)
     }
 }

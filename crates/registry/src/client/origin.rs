@@ -53,8 +53,10 @@ impl Endpoint {
     }
 
     fn mirror(url: &str, namespace: Option<&str>) -> Result<Endpoint, ClientError> {
+        // What stands before an `@` may be a password.
+        let shown = url.rsplit('@').next().unwrap_or_default();
         let wrong =
-            || ClientError::Settings(format!("the mirror {url:?} is no http or https URL without query and user"));
+            || ClientError::Settings(format!("the mirror {shown:?} is no http or https URL without query and user"));
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let scheme = uri.scheme().filter(|scheme| **scheme == Scheme::HTTP || **scheme == Scheme::HTTPS);
         let (Some(scheme), Some(authority)) = (scheme, uri.authority()) else { return Err(wrong()) };

@@ -146,10 +146,13 @@ impl Client {
         let said = answer.header(CONTENT_DIGEST).and_then(|digest| digest.parse().ok());
         let host = answer.host();
         let bytes = self.document_bytes(answer).await?;
-        let want = reference.digest().cloned().or(said).unwrap_or_else(|| Digest::sha256(&bytes));
-        let digest = BlobDigest(checked(&host, &bytes, want)?);
+        let mut digest = checked(&host, &bytes, said.unwrap_or_else(|| Digest::sha256(&bytes)))?;
+        if let Some(want) = reference.digest() {
+            digest = checked(&host, &bytes, want.clone())?;
+        }
         let (media_type, size) = (manifest_type(media_type, &bytes), bytes.len() as u64);
-        let descriptor = Descriptor { media_type, digest, size, platform: None, annotations: BTreeMap::new() };
+        let descriptor =
+            Descriptor { media_type, digest: BlobDigest(digest), size, platform: None, annotations: BTreeMap::new() };
         Ok(Document { descriptor, bytes })
     }
 

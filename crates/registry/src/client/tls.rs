@@ -269,7 +269,8 @@ fn advice(error: &rustls::Error, dir: &str) -> Option<String> {
         });
     }
     let rustls::Error::InvalidCertificate(why) = error else { return None };
-    Some(if matches!(why, Why::UnknownIssuer) {
+    Some(if matches!(why, Why::UnknownIssuer | Why::BadSignature) {
+        // A signature is bad when an authority was made anew under its old name.
         format!(
             "an authority that is not known here signed its certificate; put that authority's certificate into {dir}/ca.crt"
         )

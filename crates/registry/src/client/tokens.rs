@@ -105,7 +105,7 @@ impl Client {
     /// See [`ClientError`]; `Denied` if the registry does not accept the login.
     pub async fn log_in(&self, registry: &str, login: &Login) -> Result<Option<String>, ClientError> {
         let endpoint = Endpoint::registry(registry)?;
-        let uri = endpoint.uri(&self.scheme(&endpoint).await, "", &[])?;
+        let uri = endpoint.uri(&self.scheme(&endpoint).await?, "", &[])?;
         let (headers, payload) = (HeaderMap::new(), Payload::Nothing);
         let mut call = Call { method: Method::GET, uri, headers, secret: None, payload };
         let what = "the login";

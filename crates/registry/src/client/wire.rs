@@ -21,7 +21,8 @@ use super::settings::{Patience, Settings};
 const REDIRECTS_MAX: usize = 10;
 /// Registries send a dozen headers, content networks some thirty.
 const HEADERS_MAX: usize = 100;
-const HEAD_MAX_BYTES: usize = 64 << 10;
+/// Also what is read of a body at once.
+const HEAD_MAX_BYTES: usize = 256 << 10;
 const COMPLAINT_MAX_BYTES: usize = 64 << 10;
 
 /// A request.
@@ -113,7 +114,7 @@ impl Wire {
                     self.spend(answer).await;
                     pause
                 }
-                Err(error) if error.is_transient() => jittered(*pause),
+                Err(error) if error.is_transient() && !is_unknown_name(&error) => jittered(*pause),
                 Err(error) => return Err(error),
             };
             tokio::time::sleep(pause).await;
@@ -240,6 +241,12 @@ pub(super) fn host_of(uri: &Uri) -> String {
     uri.authority().map(ToString::to_string).unwrap_or_default()
 }
 
+/// Whether a name could not be looked up: the resolver had its own patience (resolv.conf(5), `attempts`).
+fn is_unknown_name(error: &ClientError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    source.and_then(dial_error).is_some_and(|error| matches!(error, DialError::Unknown(..)))
+}
+
 fn dial_error(error: &legacy::Error) -> Option<&DialError> {
     std::error::Error::source(error)?.downcast_ref()
 }
@@ -256,7 +263,7 @@ fn retry_after(answer: &Answer) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let then = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let then = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text).ok()?;
     Some(then.duration_since(jiff::Timestamp::now()).try_into().unwrap_or_default())
 }
 
