@@ -60,25 +60,28 @@ pub(super) async fn whole(
 pub(super) enum Payload {
     Nothing,
     Bytes(Bytes),
-    /// Gone once it was sent: such a request is never repeated.
-    Once(Option<Outgoing>),
+    /// A body of this length; gone once it was sent, so that such a request is never repeated.
+    Once(u64, Option<Outgoing>),
 }
 
 impl Payload {
     pub(super) fn is_repeatable(&self) -> bool {
         match self {
             Payload::Nothing | Payload::Bytes(_) => true,
-            Payload::Once(_) => false,
+            Payload::Once(..) => false,
         }
     }
 
-    pub(super) fn take(&mut self) -> Outgoing {
+    pub(super) fn take(&mut self, pulse: &Pulse) -> Watched {
         let nothing = || Empty::new().map_err(|never| match never {}).boxed_unsync();
-        match self {
-            Payload::Nothing => nothing(),
-            Payload::Bytes(bytes) => Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync(),
-            Payload::Once(body) => body.take().unwrap_or_else(nothing),
-        }
+        let (left_bytes, body) = match self {
+            Payload::Nothing => (0, nothing()),
+            Payload::Bytes(bytes) => {
+                (bytes.len() as u64, Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync())
+            }
+            Payload::Once(length, body) => (*length, body.take().unwrap_or_else(nothing)),
+        };
+        Watched { body, left_bytes, pulse: pulse.clone() }
     }
 }
 
@@ -112,10 +115,12 @@ impl Pulse {
     }
 }
 
-/// A body that feels its pulse.
+/// A body that feels its pulse, and that breaks off when it is not as long as it was said to be: hyper would wait for an answer that
+/// cannot come.
 pub(super) struct Watched {
-    pub body: Outgoing,
-    pub pulse: Pulse,
+    body: Outgoing,
+    left_bytes: u64,
+    pulse: Pulse,
 }
 
 impl Body for Watched {
@@ -125,14 +130,24 @@ impl Body for Watched {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         *locked(&self.pulse.0) = polled.is_ready().then(Instant::now);
-        polled
+        let wrong = || Poll::Ready(Some(Err("the body has another length than was announced".into())));
+        match &polled {
+            Poll::Ready(None) if self.left_bytes > 0 => wrong(),
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+                let Some(left_bytes) = self.left_bytes.checked_sub(length) else { return wrong() };
+                self.left_bytes = left_bytes;
+                polled
+            }
+            Poll::Ready(None | Some(Err(_))) | Poll::Pending => polled,
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.left_bytes == 0 && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        SizeHint::with_exact(self.left_bytes)
     }
 }

@@ -1,6 +1,6 @@
 //! What is written: blobs in uploads that can be taken up again, and manifests.
 
-use hyper::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION, RANGE};
+use hyper::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, LOCATION, RANGE};
 use hyper::{Method, StatusCode, Uri};
 use spec::digest::{BlobDigest, Digest};
 use spec::reference::Reference;
@@ -90,13 +90,10 @@ impl Client {
         body: Outgoing,
     ) -> Result<(), ClientError> {
         let Some(last) = (offset + length).checked_sub(1).filter(|_| length > 0) else { return Ok(()) };
-        let headers = vec![
-            (CONTENT_TYPE, "application/octet-stream".to_owned()),
-            (CONTENT_LENGTH, length.to_string()),
-            (CONTENT_RANGE, format!("{offset}-{last}")),
-        ];
+        let headers =
+            vec![(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_RANGE, format!("{offset}-{last}"))];
         let to = To::Location(upload.location.clone());
-        let ask = Ask { headers, ..write(Method::PATCH, reference, to, Payload::Once(Some(body))) };
+        let ask = Ask { headers, ..write(Method::PATCH, reference, to, Payload::Once(length, Some(body))) };
         let answer = self.ask(&Endpoint::registry(reference.registry())?, ask).await?;
         upload.location = location(&answer).unwrap_or_else(|| upload.location.clone());
         match stored(&answer) {
@@ -110,7 +107,8 @@ impl Client {
     /// How many bytes the registry has of an upload.
     ///
     /// # Errors
-    /// See [`ClientError`]; `NotFound` if the registry has forgotten the upload.
+    /// See [`ClientError`]; `NotFound` if the registry has forgotten the upload, as Docker's does after a chunk that broke off. Then it
+    /// begins anew.
     pub async fn upload_offset(&self, reference: &Reference, upload: &mut Upload) -> Result<u64, ClientError> {
         let to = To::Location(upload.location.clone());
         let ask = write(Method::GET, reference, to, Payload::Nothing);

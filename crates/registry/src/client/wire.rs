@@ -170,7 +170,7 @@ impl Wire {
             headers.insert(PROXY_AUTHORIZATION, secret);
         }
         let pulse = Pulse::new();
-        let mut request = Request::new(Watched { body: call.payload.take(), pulse: pulse.clone() });
+        let mut request = Request::new(call.payload.take(&pulse));
         *request.method_mut() = call.method.clone();
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers;
