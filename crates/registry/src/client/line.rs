@@ -1,6 +1,7 @@
 //! A connection: the name looked up, each address tried, the proxy's tunnel, TLS.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
@@ -24,6 +26,9 @@ use super::error::{BoxError, ClientError, printable};
 use super::origin::{bare, is_loopback, port};
 use super::settings::Settings;
 use super::tls::{Tls, Trust};
+
+/// What RFC 8305 recommends.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +80,7 @@ impl Dialer {
 
     /// Connects to the host of `uri`, ready for a request.
     pub(super) async fn dial(&self, uri: &Uri) -> Result<Line, DialError> {
-        let nowhere = || DialError::Settings(ClientError::Settings(format!("{uri} names no host")));
+        let nowhere = || DialError::Settings(ClientError::Settings("an address without a host".into()));
         let authority = uri.authority().ok_or_else(nowhere)?;
         let proxy = self.proxy(uri);
         let stream = match &proxy {
@@ -105,25 +110,27 @@ impl Dialer {
         }
     }
 
-    /// All addresses of the name, in the order the resolver prefers (RFC 6724), each with the whole patience.
+    /// All addresses of the name, in the order the resolver prefers (RFC 6724), each with a head start to the next (RFC 8305): where
+    /// IPv6 leads nowhere, only that is lost.
     async fn reach(&self, uri: &Uri) -> Result<Box<dyn Stream>, DialError> {
         let (host, port) = (bare(uri.host().unwrap_or_default()), port(uri));
         let unknown = |e| DialError::Unknown(host.into(), e);
         let addresses = timeout(self.0.patience, tokio::net::lookup_host((host, port))).await;
-        let addresses = addresses.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(unknown)?;
-        let mut failed = unknown(io::Error::other("it has no address"));
-        for address in addresses {
-            let reached = timeout(self.0.patience, TcpStream::connect(address)).await;
-            match reached.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(stream) => {
-                    // Without it the last, short segment of a request waits for the acknowledgement of the one before.
-                    stream.set_nodelay(true).map_err(|e| DialError::Unreachable(address.to_string(), e))?;
-                    return Ok(Box::new(stream));
-                }
-                Err(e) => failed = DialError::Unreachable(address.to_string(), e),
+        let mut addresses = addresses.unwrap_or_else(|_| Err(late())).map_err(unknown)?.fuse();
+        let (mut attempts, mut failed) = (JoinSet::new(), unknown(io::Error::other("it has no address")));
+        loop {
+            let (next, patience) = (addresses.next(), self.0.patience);
+            if let Some(address) = next {
+                attempts.spawn(connect(address, patience));
+            }
+            let head_start = if next.is_some() { HEAD_START } else { patience };
+            match timeout(head_start, attempts.join_next()).await {
+                Ok(Some(Ok(Ok(stream)))) => return Ok(Box::new(stream)),
+                Ok(Some(Ok(Err(error)))) => failed = error,
+                Ok(None) => return Err(failed),
+                Ok(Some(Err(_))) | Err(_) => {}
             }
         }
-        Err(failed)
     }
 
     async fn secure(
@@ -137,7 +144,7 @@ impl Dialer {
         let failed = |e| DialError::Tls(authority.clone(), e);
         let name = ServerName::try_from(host).map_err(|e| failed(io::Error::other(e)))?;
         let secured = timeout(self.0.patience, TlsConnector::from(config).connect(name, stream)).await;
-        let secured = secured.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map_err(failed)?;
+        let secured = secured.unwrap_or_else(|_| Err(late())).map_err(failed)?;
         Ok(Box::new(secured))
     }
 
@@ -146,9 +153,22 @@ impl Dialer {
         host: Option<&str>,
         work: impl Future<Output = Result<T, DialError>>,
     ) -> Result<T, DialError> {
-        let late = |_| Err(DialError::Unreachable(host.unwrap_or_default().into(), io::ErrorKind::TimedOut.into()));
-        timeout(self.0.patience, work).await.unwrap_or_else(late)
+        let unreachable = |_| Err(DialError::Unreachable(host.unwrap_or_default().into(), late()));
+        timeout(self.0.patience, work).await.unwrap_or_else(unreachable)
     }
+}
+
+async fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream, DialError> {
+    let unreachable = |e| DialError::Unreachable(address.to_string(), e);
+    let stream = timeout(patience, TcpStream::connect(address)).await.unwrap_or_else(|_| Err(late()));
+    let stream = stream.map_err(unreachable)?;
+    // Without it the last, short segment of a request waits for the acknowledgement of the one before.
+    stream.set_nodelay(true).map_err(unreachable)?;
+    Ok(stream)
+}
+
+fn late() -> io::Error {
+    io::ErrorKind::TimedOut.into()
 }
 
 /// Asks a proxy for a line through it (RFC 9110, section 9.3.6).

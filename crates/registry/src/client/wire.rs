@@ -6,7 +6,9 @@ use std::io;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION, PROXY_AUTHORIZATION, RETRY_AFTER, USER_AGENT,
+};
 use hyper::http::uri::Scheme;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::client::legacy;
@@ -140,13 +142,12 @@ impl Wire {
         for _ in 0..=REDIRECTS_MAX {
             let answer = self.once(call, &uri).await?;
             let repeats = matches!(answer.status.as_u16(), 307 | 308);
-            let reads = call.method == Method::GET || call.method == Method::HEAD;
             if !repeats && !matches!(answer.status.as_u16(), 301..=303) {
                 return Ok(answer);
             }
             let host = answer.host();
             let broken = |why: &str| ClientError::broken(&host, why);
-            if !reads && !repeats || !call.payload.is_repeatable() {
+            if !is_reading(&call.method) && !repeats || !call.payload.is_repeatable() {
                 return Err(broken(&format!("it redirects a {} with {}", call.method, answer.status)));
             }
             let next = answer.header(LOCATION).and_then(|location| resolve(&uri, location));
@@ -165,6 +166,10 @@ impl Wire {
         headers.insert(USER_AGENT, self.user_agent.clone());
         if let Some(secret) = call.secret.as_ref().filter(|_| same_origin(&call.uri, uri)) {
             headers.insert(AUTHORIZATION, secret.clone());
+        }
+        // hyper leaves it out where there is no body, and some servers answer 411 then.
+        if matches!(call.payload, Payload::Nothing) && !is_reading(&call.method) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         if let Some(secret) = self.dialer.proxy_secret(uri) {
             headers.insert(PROXY_AUTHORIZATION, secret);
@@ -229,6 +234,10 @@ impl Wire {
             _ => ClientError::Refused { registry, what, status, said },
         })
     }
+}
+
+fn is_reading(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
 }
 
 fn answer(response: Response<Incoming>, uri: &Uri) -> Answer {
