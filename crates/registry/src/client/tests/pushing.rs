@@ -1,5 +1,7 @@
 //! Growing blobs.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 
@@ -165,5 +167,49 @@ fn a_manifest_is_stored_under_its_tag_or_digest() {
         assert!(matches!(error, ClientError::Corrupt { .. }));
         assert!(peer.log().starts_with("PUT /v2/a/manifests/1\nPUT /v2/a/manifests/sha256:"), "{}", peer.log());
         assert_eq!(peer.seen.lock().unwrap()[0].header("content-type"), media::MANIFEST);
+    });
+}
+
+/// A body whose only bytes come after a while.
+struct Slow(Option<std::pin::Pin<Box<tokio::time::Sleep>>>);
+
+impl hyper::body::Body for Slow {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<hyper::body::Frame<Bytes>, BoxError>>> {
+        let Some(sleep) = &mut self.0 else { return std::task::Poll::Ready(None) };
+        std::task::ready!(sleep.as_mut().poll(cx));
+        self.0 = None;
+        std::task::Poll::Ready(Some(Ok(hyper::body::Frame::data(Bytes::from_static(b"abc")))))
+    }
+}
+
+#[test]
+fn we_may_be_slow_and_they_may_not() {
+    run(async {
+        let patience = Patience { headers: Duration::from_millis(100), pauses: Vec::new(), ..settings().patience };
+        let client = Client::new(Settings { patience, ..settings() });
+        let peer = Peer::plain(|seen| match seen.method.as_str() {
+            "POST" => reply(202).header("location", "/up"),
+            "PATCH" => reply(202),
+            _ => reply(404),
+        })
+        .await;
+        let name = reference(&peer, "a");
+        let mut upload = begun(&client, &name).await;
+        let slow = Slow(Some(Box::pin(tokio::time::sleep(Duration::from_millis(400))))).boxed_unsync();
+        client.upload_chunk(&name, &mut upload, 0, 3, slow).await.unwrap();
+
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mirrors = [("*".to_owned(), vec![format!("http://{}", silent.local_addr().unwrap())])].into();
+        let patience = Patience { headers: Duration::from_millis(100), pauses: Vec::new(), ..settings().patience };
+        let client = Client::new(Settings { mirrors, patience, ..settings() });
+        let begun = Instant::now();
+        assert!(matches!(client.head(&name).await, Err(ClientError::NotFound { .. })));
+        assert!((100..1000).contains(&begun.elapsed().as_millis()), "the mirror is given up");
     });
 }
