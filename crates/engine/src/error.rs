@@ -14,6 +14,9 @@ pub enum Error {
     /// 400: the request makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// 403: a registry does not let us.
+    #[error("{0}")]
+    Denied(String),
     /// 501: Docker can, kist cannot yet.
     #[error("{0} is not there yet in kist")]
     NotYet(String),

@@ -9,6 +9,7 @@ mod facts;
 mod host;
 pub mod image;
 mod names;
+pub mod registry;
 pub mod system;
 
 pub use error::Error;

@@ -131,12 +131,32 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_is_named() {
-        check(r#"{"mirors":{}}"#, expect!["registries.json: unknown field `mirors`, expected `mirrors` or `insecure` at line 1 column 9"]);
-        check(r#"{"insecure":"a"}"#, expect![[r#"registries.json: invalid type: string "a", expected a sequence at line 1 column 15"#]]);
+        check(
+            r#"{"mirors":{}}"#,
+            expect!["registries.json: unknown field `mirors`, expected `mirrors` or `insecure` at line 1 column 9"],
+        );
+        check(
+            r#"{"insecure":"a"}"#,
+            expect![[r#"registries.json: invalid type: string "a", expected a sequence at line 1 column 15"#]],
+        );
         check("", expect!["registries.json: EOF while parsing a value at line 1 column 0"]);
-        check(r#"{"mirrors":{"docker.io":["m.example"]}}"#, expect![[r#"registries.json: mirrors.docker.io: "m.example" is no URL with http:// or https:// and a host"#]]);
-        check(r#"{"mirrors":{"https://docker.io":[]}}"#, expect![[r#"registries.json: mirrors: "https://docker.io" is no registry (host[:port], or * for any)"#]]);
-        check(r#"{"insecure":["http://a"]}"#, expect![[r#"registries.json: insecure: "http://a" is no host[:port] or network (10.0.0.0/8)"#]]);
-        check(r#"{"insecure":["10.0.0.0/33"]}"#, expect![[r#"registries.json: insecure: "10.0.0.0/33" is no host[:port] or network (10.0.0.0/8)"#]]);
+        check(
+            r#"{"mirrors":{"docker.io":["m.example"]}}"#,
+            expect![[
+                r#"registries.json: mirrors.docker.io: "m.example" is no URL with http:// or https:// and a host"#
+            ]],
+        );
+        check(
+            r#"{"mirrors":{"https://docker.io":[]}}"#,
+            expect![[r#"registries.json: mirrors: "https://docker.io" is no registry (host[:port], or * for any)"#]],
+        );
+        check(
+            r#"{"insecure":["http://a"]}"#,
+            expect![[r#"registries.json: insecure: "http://a" is no host[:port] or network (10.0.0.0/8)"#]],
+        );
+        check(
+            r#"{"insecure":["10.0.0.0/33"]}"#,
+            expect![[r#"registries.json: insecure: "10.0.0.0/33" is no host[:port] or network (10.0.0.0/8)"#]],
+        );
     }
 }

@@ -16,7 +16,8 @@ pub fn registry_of(address: &str) -> String {
 }
 
 /// Docker's key for a registry.
-pub(super) fn key_of(registry: &str) -> String {
+#[must_use]
+pub fn key_of(registry: &str) -> String {
     if registry == "docker.io" { HUB_KEY.to_owned() } else { registry.to_owned() }
 }
 

@@ -26,7 +26,7 @@ use crate::client::{Credentials, Login};
 
 pub use document::Document;
 pub use helper::HelperError;
-pub use keys::registry_of;
+pub use keys::{key_of, registry_of};
 
 use helper::Helper;
 
@@ -130,7 +130,7 @@ impl ConfigFile {
         }
         let document = self.read()?;
         match self.helper(&document, &registry)? {
-            Some(helper) => Ok(helper.get(&keys::key_of(&registry))?),
+            Some(helper) => Ok(helper.get(&key_of(&registry))?),
             None => document.login_of(&registry).map_err(|why| self.wrong(why)),
         }
     }
@@ -142,7 +142,7 @@ impl ConfigFile {
     pub fn store(&self, registry: &str, login: &Login) -> Result<Kept, CredentialsError> {
         let registry = registry_of(registry);
         let mut document = self.read()?;
-        let key = keys::key_of(&registry);
+        let key = key_of(&registry);
         let Some(helper) = self.helper(&document, &registry)? else {
             // A damaged old login is no reason to refuse the new one.
             if document.login_of(&registry).is_ok_and(|old| old.as_ref() == Some(login)) {
@@ -168,7 +168,7 @@ impl ConfigFile {
         let registry = registry_of(registry);
         let mut document = self.read()?;
         let by_helper = match self.helper(&document, &registry)? {
-            Some(helper) => helper.erase(&keys::key_of(&registry)),
+            Some(helper) => helper.erase(&key_of(&registry)),
             None => Ok(()),
         };
         if document.erase(&registry).map_err(|why| self.wrong(why))? {
