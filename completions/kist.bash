@@ -52,6 +52,12 @@ _kist() {
             kist,load)
                 cmd="kist__subcmd__load"
                 ;;
+            kist,login)
+                cmd="kist__subcmd__login"
+                ;;
+            kist,logout)
+                cmd="kist__subcmd__logout"
+                ;;
             kist,logs)
                 cmd="kist__subcmd__logs"
                 ;;
@@ -60,6 +66,12 @@ _kist() {
                 ;;
             kist,ps)
                 cmd="kist__subcmd__ps"
+                ;;
+            kist,pull)
+                cmd="kist__subcmd__pull"
+                ;;
+            kist,push)
+                cmd="kist__subcmd__push"
                 ;;
             kist,rename)
                 cmd="kist__subcmd__rename"
@@ -187,6 +199,12 @@ _kist() {
             kist__subcmd__image,prune)
                 cmd="kist__subcmd__image__subcmd__prune"
                 ;;
+            kist__subcmd__image,pull)
+                cmd="kist__subcmd__image__subcmd__pull"
+                ;;
+            kist__subcmd__image,push)
+                cmd="kist__subcmd__image__subcmd__push"
+                ;;
             kist__subcmd__image,remove)
                 cmd="kist__subcmd__image__subcmd__remove"
                 ;;
@@ -221,12 +239,16 @@ _kist() {
 
     case "${cmd}" in
         kist)
-            opts="-v --root --run-root --version run exec ps images version info attach create history import inspect kill load logs pause rename restart rm rmi save start stop tag unpause update wait container image system"
+            opts="-v --config --root --run-root --version run exec ps pull push images login logout version info attach create history import inspect kill load logs pause rename restart rm rmi save start stop tag unpause update wait container image system"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --root)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2043,7 +2065,7 @@ _kist() {
             return 0
             ;;
         kist__subcmd__image)
-            opts="ls list history import load rm remove save tag inspect prune"
+            opts="pull push ls list history import load rm remove save tag inspect prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2216,6 +2238,42 @@ _kist() {
             fi
             case "${prev}" in
                 --filter)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__image__subcmd__pull)
+            opts="-h -a -q --help --all-tags --disable-content-trust --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__image__subcmd__push)
+            opts="-h -a -q --help --all-tags --disable-content-trust --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2446,6 +2504,50 @@ _kist() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        kist__subcmd__login)
+            opts="-h -p -u --help --password --password-stdin --username"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -p)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -u)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__logout)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         kist__subcmd__logs)
             opts="-h -f -n -t --help --details --follow --since --tail --timestamps --until"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2514,6 +2616,42 @@ _kist() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__pull)
+            opts="-h -a -q --help --all-tags --disable-content-trust --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__push)
+            opts="-h -a -q --help --all-tags --disable-content-trust --platform --quiet"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

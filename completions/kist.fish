@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kist_global_optspecs
-    string join \n root= run-root= v/version
+    string join \n config= root= run-root= v/version
 end
 
 function __fish_kist_needs_command
@@ -24,13 +24,18 @@ function __fish_kist_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c kist -n "__fish_kist_needs_command" -l config -d 'Location of client config files (default "~/.docker", env DOCKER_CONFIG)' -r
 complete -c kist -n "__fish_kist_needs_command" -l root -d 'Directory of images and containers (default "/var/lib/kist", env KIST_ROOT)' -r
 complete -c kist -n "__fish_kist_needs_command" -l run-root -d 'Directory of running state (default "/run/kist", env KIST_RUN_ROOT)' -r
 complete -c kist -n "__fish_kist_needs_command" -s v -l version -d 'Print version information and quit'
 complete -c kist -n "__fish_kist_needs_command" -f -a "run" -d 'Create and run a new container from an image'
 complete -c kist -n "__fish_kist_needs_command" -f -a "exec" -d 'Execute a command in a running container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "ps" -d 'List containers'
+complete -c kist -n "__fish_kist_needs_command" -f -a "pull" -d 'Download an image from a registry'
+complete -c kist -n "__fish_kist_needs_command" -f -a "push" -d 'Upload an image to a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "images" -d 'List images'
+complete -c kist -n "__fish_kist_needs_command" -f -a "login" -d 'Authenticate to a registry'
+complete -c kist -n "__fish_kist_needs_command" -f -a "logout" -d 'Log out from a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "version" -d 'Show the kist version information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
@@ -178,6 +183,18 @@ complete -c kist -n "__fish_kist_using_subcommand ps" -s l -l latest -d 'Show th
 complete -c kist -n "__fish_kist_using_subcommand ps" -l no-trunc -d 'Don\'t truncate output'
 complete -c kist -n "__fish_kist_using_subcommand ps" -s q -l quiet -d 'Only display container IDs'
 complete -c kist -n "__fish_kist_using_subcommand ps" -s s -l size -d 'Display total file sizes'
+complete -c kist -n "__fish_kist_using_subcommand pull" -l platform -d 'Set platform if server is multi-platform capable' -r
+complete -c kist -n "__fish_kist_using_subcommand pull" -l help
+complete -c kist -n "__fish_kist_using_subcommand pull" -s h
+complete -c kist -n "__fish_kist_using_subcommand pull" -s a -l all-tags -d 'Download all tagged images in the repository'
+complete -c kist -n "__fish_kist_using_subcommand pull" -l disable-content-trust -d 'Skip image verification (default true)'
+complete -c kist -n "__fish_kist_using_subcommand pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c kist -n "__fish_kist_using_subcommand push" -l platform -d 'Push only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
+complete -c kist -n "__fish_kist_using_subcommand push" -l help
+complete -c kist -n "__fish_kist_using_subcommand push" -s h
+complete -c kist -n "__fish_kist_using_subcommand push" -s a -l all-tags -d 'Push all tags of an image to the repository'
+complete -c kist -n "__fish_kist_using_subcommand push" -l disable-content-trust -d 'Skip image verification (default true)'
+complete -c kist -n "__fish_kist_using_subcommand push" -s q -l quiet -d 'Suppress verbose output'
 complete -c kist -n "__fish_kist_using_subcommand images" -s f -l filter -d 'Filter output based on conditions provided' -r
 complete -c kist -n "__fish_kist_using_subcommand images" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c kist -n "__fish_kist_using_subcommand images" -l help
@@ -186,6 +203,13 @@ complete -c kist -n "__fish_kist_using_subcommand images" -s a -l all -d 'Show a
 complete -c kist -n "__fish_kist_using_subcommand images" -l digests -d 'Show digests'
 complete -c kist -n "__fish_kist_using_subcommand images" -l no-trunc -d 'Don\'t truncate output'
 complete -c kist -n "__fish_kist_using_subcommand images" -s q -l quiet -d 'Only show image IDs'
+complete -c kist -n "__fish_kist_using_subcommand login" -s p -l password -d 'Password or Personal Access Token (PAT)' -r
+complete -c kist -n "__fish_kist_using_subcommand login" -s u -l username -d 'Username' -r
+complete -c kist -n "__fish_kist_using_subcommand login" -l help
+complete -c kist -n "__fish_kist_using_subcommand login" -s h
+complete -c kist -n "__fish_kist_using_subcommand login" -l password-stdin -d 'Take the Password or Personal Access Token (PAT) from stdin'
+complete -c kist -n "__fish_kist_using_subcommand logout" -l help
+complete -c kist -n "__fish_kist_using_subcommand logout" -s h
 complete -c kist -n "__fish_kist_using_subcommand version" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c kist -n "__fish_kist_using_subcommand version" -l help
 complete -c kist -n "__fish_kist_using_subcommand version" -s h
@@ -714,17 +738,31 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "ls" -d 'List images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "list" -d 'List images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "history" -d 'Show the history of an image'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "load" -d 'Load an image from a tar archive or STDIN'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "ls" -d 'List images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "list" -d 'List images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Set platform if server is multi-platform capable' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -l help
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -s h
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -s a -l all-tags -d 'Download all tagged images in the repository'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -l disable-content-trust -d 'Skip image verification (default true)'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Suppress verbose output'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -l platform -d 'Push only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -l help
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -s h
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -s a -l all-tags -d 'Push all tags of an image to the repository'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -l disable-content-trust -d 'Skip image verification (default true)'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Suppress verbose output'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Filter output based on conditions provided' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from ls" -l help

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use engine::Host;
+use engine::registry::Settings;
+use registry::client::ProxySettings;
+use registry::credentials::{ConfigFile, Surroundings};
 
 use crate::commands::{self, Found};
 use crate::report::{Code, Report, start_code};
@@ -13,6 +17,7 @@ use crate::verb::Verb;
 
 const DEFAULT_ROOT: &str = "/var/lib/kist";
 const DEFAULT_RUN_ROOT: &str = "/run/kist";
+const DEFAULT_CONFIG: &str = "/etc/kist";
 
 /// What the user's surroundings say: read once, here.
 pub(crate) struct Cli {
@@ -20,13 +25,19 @@ pub(crate) struct Cli {
     working_dir: PathBuf,
     root: PathBuf,
     run_root: PathBuf,
+    /// What the machine's owner decided.
+    config: PathBuf,
+    /// What the user keeps for Docker's command line.
+    docker_config: PathBuf,
 }
 
 impl Cli {
     #[cfg(test)]
     pub(crate) fn for_tests(env: &[(&str, &str)], working_dir: &str) -> Cli {
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Cli { env, working_dir: working_dir.into(), root: PathBuf::new(), run_root: PathBuf::new() }
+        let nowhere = PathBuf::new;
+        let (root, run_root, config, docker_config) = (nowhere(), nowhere(), nowhere(), nowhere());
+        Cli { env, working_dir: working_dir.into(), root, run_root, config, docker_config }
     }
 
     /// One variable of the user's environment.
@@ -43,6 +54,25 @@ impl Cli {
     pub(crate) fn host(&self) -> Result<Host, Report> {
         Ok(Host::open(&self.root, &self.run_root)?)
     }
+
+    /// The user's logins.
+    pub(crate) fn credentials(&self) -> ConfigFile {
+        let path = self.variable("PATH").unwrap_or_default();
+        let surroundings = Surroundings { path, auth_config: self.variable("DOCKER_AUTH_CONFIG") };
+        ConfigFile::open(&self.docker_config, surroundings)
+    }
+
+    /// How registries are reached.
+    pub(crate) fn registries(&self) -> Settings {
+        // In capitals or not, as Go's net/http reads them.
+        let either = |name: &str| {
+            let mut found = [name.to_owned(), name.to_lowercase()].into_iter().filter_map(|name| self.variable(&name));
+            found.find(|value| !value.is_empty()).unwrap_or_default()
+        };
+        let proxy =
+            ProxySettings { http: either("HTTP_PROXY"), https: either("HTTPS_PROXY"), no_proxy: either("NO_PROXY") };
+        Settings { config_dir: self.config.clone(), credentials: Arc::new(self.credentials()), proxy }
+    }
 }
 
 /// Runs the command line; answers the exit code.
@@ -54,8 +84,17 @@ pub(crate) fn run(typed: &[String]) -> u8 {
         working_dir: std::env::current_dir().unwrap_or_else(|_| "/".into()),
         root: DEFAULT_ROOT.into(),
         run_root: DEFAULT_RUN_ROOT.into(),
+        config: DEFAULT_CONFIG.into(),
+        docker_config: PathBuf::new(),
     };
-    for (variable, dir) in [("KIST_ROOT", &mut cli.root), ("KIST_RUN_ROOT", &mut cli.run_root)] {
+    // A service of systemd has no HOME, and is root.
+    cli.docker_config = Path::new(cli.env.get("HOME").map_or("/root", String::as_str)).join(".docker");
+    for (variable, dir) in [
+        ("KIST_ROOT", &mut cli.root),
+        ("KIST_RUN_ROOT", &mut cli.run_root),
+        ("KIST_CONFIG", &mut cli.config),
+        ("DOCKER_CONFIG", &mut cli.docker_config),
+    ] {
         if let Some(value) = cli.env.get(variable).filter(|value| !value.is_empty()) {
             *dir = cli.working_dir.join(value);
         }
@@ -98,15 +137,19 @@ fn global_flags<'a>(cli: &mut Cli, typed: &'a [String]) -> Result<Option<&'a [St
             (None, []) => Err(Report::usage(format!("flag needs an argument: {name}"))),
         };
         rest = match name {
-            "--root" | "--run-root" => {
+            "--root" | "--run-root" | "--config" => {
                 let (path, after) = value()?;
                 let path = cli.working_dir.join(path);
-                *(if name == "--root" { &mut cli.root } else { &mut cli.run_root }) = path;
+                *match name {
+                    "--root" => &mut cli.root,
+                    "--run-root" => &mut cli.run_root,
+                    _ => &mut cli.docker_config,
+                } = path;
                 after
             }
             // There is no daemon to log in either way.
             "-D" | "--debug" => after,
-            "-l" | "--log-level" | "--config" => value()?.1,
+            "-l" | "--log-level" => value()?.1,
             "-v" | "--version" => {
                 say(&commands::version::line());
                 return Ok(None);
@@ -131,6 +174,12 @@ fn global_flags<'a>(cli: &mut Cli, typed: &'a [String]) -> Result<Option<&'a [St
 pub(crate) fn say(text: &str) {
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
     let _ = write!(std::io::stdout().lock(), "{text}{end}");
+}
+
+/// Prints to standard output as it is, at once.
+pub(crate) fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
 /// Prints a line to standard error.

@@ -6,6 +6,8 @@ mod filter;
 mod flags;
 #[cfg(test)]
 mod generated;
+mod progress;
+mod prompt;
 mod report;
 mod table;
 mod template;

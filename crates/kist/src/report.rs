@@ -1,6 +1,5 @@
 //! Errors as people read them: Docker's line first, then cause and remedy on the lines below.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 
 use engine::Error;
@@ -48,6 +47,15 @@ impl From<Error> for Report {
 
 /// The sentence, what caused it, and what to do about it.
 pub(crate) fn explain(error: &Error) -> String {
+    let mut text = chain(error);
+    for remedy in error.remedies() {
+        let _ = write!(text, "\n  {remedy}");
+    }
+    text
+}
+
+/// The sentence and what caused it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -57,11 +65,7 @@ pub(crate) fn explain(error: &Error) -> String {
         }
         source = cause.source();
     }
-    text = plain_words(&text);
-    for remedy in error.remedies() {
-        let _ = write!(text, "\n  {remedy}");
-    }
-    text
+    plain_words(&text)
 }
 
 /// The kernel's errors as Go prints them, which scripts look for and exit codes follow: in lower case, without their number.

@@ -9,7 +9,8 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use monitor::protocol::{Ask, Intent, Size, Target, Tell};
+pub(crate) use monitor::protocol::Size;
+use monitor::protocol::{Ask, Intent, Target, Tell};
 use monitor::{Client, ClientError};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, read, write};
@@ -38,6 +39,11 @@ pub(crate) fn stdin_is_terminal() -> bool {
 /// Whether standard output is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
     isatty(stdout())
+}
+
+/// Whether standard error is a terminal.
+pub(crate) fn stderr_is_terminal() -> bool {
+    isatty(stderr())
 }
 
 /// The size of the user's terminal, if there is one.

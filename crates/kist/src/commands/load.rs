@@ -1,18 +1,19 @@
 //! `kist load`.
 
 use std::fs::File;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 
 use engine::image::load::{Archive, load};
-use spec::digest::DiffId;
+use engine::image::progress::{LayerEvent, LayerState};
 use spec::platform::Platform;
 use store::{LoadEvent, Loaded};
 
 use crate::cli::{Cli, say};
+use crate::progress::{Progress, To};
 use crate::report::Report;
 use crate::terminal;
-use crate::units::{human_size, short_id};
+use crate::units::short_id;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
 
 /// `kist load`.
@@ -36,8 +37,14 @@ pub(crate) static LOAD: Verb = Verb {
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let platform = args.parsed(&LOAD, "platform", str::parse::<Platform>)?;
-    let mut progress = Progress::new(!args.on("quiet") && terminal::stdout_is_terminal());
-    let mut on = |event: LoadEvent| progress.tell(&event);
+    // Not a line of it is for scripts, as in Docker.
+    let to = if args.on("quiet") || !terminal::stdout_is_terminal() { To::Nowhere } else { To::Stdout };
+    let mut progress = Progress::new(to);
+    let mut on = |event: LoadEvent| {
+        if let Some(event) = layer_event(event) {
+            progress.tell(event);
+        }
+    };
     let loaded = match args.text("input") {
         Some(path) => {
             let file = File::open(cli.working_dir().join(path)).map_err(|e| super::opening(path, &e))?;
@@ -56,11 +63,22 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             }
         }
     };
-    progress.end();
+    drop(progress);
     for image in loaded? {
         say(&lines(&image));
     }
     Ok(0)
+}
+
+fn layer_event(event: LoadEvent) -> Option<LayerEvent> {
+    let (layer, state) = match event {
+        LoadEvent::Present(_) => return None,
+        LoadEvent::Reading { layer, done_bytes: done, total_bytes: total } => {
+            (layer, LayerState::Loading { done, total })
+        }
+        LoadEvent::Unpacked(layer) => (layer, LayerState::LoadComplete),
+    };
+    Some(LayerEvent { layer: short_id(&layer.to_string()).to_owned(), state })
 }
 
 fn lines(image: &Loaded) -> String {
@@ -78,72 +96,4 @@ fn lines(image: &Loaded) -> String {
         text.push_str(&format!("Loaded image: {}\n", name.familiar()));
     }
     text
-}
-
-/// A line for each layer that is being read, redrawn in place.
-struct Progress {
-    shown: bool,
-    layers: Vec<DiffId>,
-}
-
-impl Progress {
-    fn new(shown: bool) -> Progress {
-        Progress { shown, layers: Vec::new() }
-    }
-
-    fn tell(&mut self, event: &LoadEvent) {
-        if !self.shown {
-            return;
-        }
-        let width = terminal::size().map_or(80, |size| usize::from(size.columns));
-        match event {
-            LoadEvent::Present(_) => {}
-            LoadEvent::Reading { layer, done_bytes, total_bytes } => {
-                self.draw(layer, &format!("Loading layer  {}", bar(*done_bytes, *total_bytes, width)));
-            }
-            LoadEvent::Unpacked(layer) => self.draw(layer, "Load complete"),
-        }
-    }
-
-    /// Draws the line of a layer: up to it, over it, back down.
-    fn draw(&mut self, layer: &DiffId, text: &str) {
-        let mut out = std::io::stdout().lock();
-        let at = self.layers.iter().position(|known| known == layer).unwrap_or_else(|| {
-            self.layers.push(layer.clone());
-            // A terminal that is gone is no error of ours, here and below.
-            let _ = writeln!(out);
-            self.layers.len() - 1
-        });
-        let up = self.layers.len() - at;
-        let _ = write!(out, "\x1b[{up}A\r\x1b[2K{}: {text}\r\x1b[{up}B", short_id(&layer.to_string()));
-        let _ = out.flush();
-    }
-
-    fn end(&mut self) {
-        self.layers.clear();
-    }
-}
-
-/// `[====>   ]  1.2MB/30MB`; the bar itself only on a wide terminal (moby `jsonmessage`).
-fn bar(done: u64, total: u64, width: usize) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
-    let numbers = format!("{:>8}/{}", human_size(done as f64), human_size(total as f64));
-    if width <= 110 || total == 0 {
-        return numbers;
-    }
-    let filled = usize::try_from(done.saturating_mul(50) / total).unwrap_or(50).min(50);
-    let arrow = if filled < 50 { ">" } else { "" };
-    format!("[{}{arrow}{}] {numbers}", "=".repeat(filled), " ".repeat(50 - filled - arrow.len()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_are_dockers() {
-        assert_eq!(bar(500_000, 1_000_000, 120), format!("[{}>{}]    500kB/1MB", "=".repeat(25), " ".repeat(24)));
-        assert_eq!(bar(1_000_000, 1_000_000, 120), format!("[{}]      1MB/1MB", "=".repeat(50)));
-        assert_eq!(bar(1, 10, 80), "      1B/10B");
-    }
 }

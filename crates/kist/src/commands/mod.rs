@@ -12,11 +12,15 @@ mod inspect;
 mod kill;
 mod listing;
 mod load;
+mod login;
+mod logout;
 mod logs;
 mod machine;
 mod pause;
 mod prune;
 mod ps;
+mod pull;
+mod push;
 mod rename;
 mod rm;
 mod rmi;
@@ -50,7 +54,11 @@ pub(crate) static VERBS: &[&Verb] = &[
     &run::RUN,
     &exec::EXEC,
     &ps::PS,
+    &pull::PULL,
+    &push::PUSH,
     &images::IMAGES,
+    &login::LOGIN,
+    &logout::LOGOUT,
     &version::VERSION,
     &machine::INFO,
     &attach::ATTACH,
@@ -84,7 +92,7 @@ pub(crate) static VERBS: &[&Verb] = &[
 ];
 
 /// Shown first in the help text.
-const COMMON: &[&str] = &["run", "exec", "ps", "images", "load", "version", "info"];
+const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "load", "version", "info"];
 
 /// Words that begin two-word verbs.
 pub(crate) const GROUPS: &[(&str, &str)] =
@@ -92,6 +100,7 @@ pub(crate) const GROUPS: &[(&str, &str)] =
 
 /// Flags that stand before the verb.
 pub(crate) const GLOBALS: &[(&str, &str)] = &[
+    ("    --config string", "Location of client config files (default \"~/.docker\", env DOCKER_CONFIG)"),
     ("    --root string", "Directory of images and containers (default \"/var/lib/kist\", env KIST_ROOT)"),
     ("    --run-root string", "Directory of running state (default \"/run/kist\", env KIST_RUN_ROOT)"),
     ("-v, --version", "Print version information and quit"),
@@ -111,15 +120,11 @@ const NOT_YET: &[&str] = &[
     "diff",
     "events",
     "export",
-    "login",
-    "logout",
     "manifest",
     "network",
     "node",
     "plugin",
     "port",
-    "pull",
-    "push",
     "search",
     "secret",
     "service",
@@ -307,16 +312,16 @@ mod tests {
         );
         check("help nosuch", expect!["unknown help topic: nosuch"]);
         check(
-            "pull x",
+            "search x",
             expect![[r#"
-            kist: 'kist pull' is not there yet
+            kist: 'kist search' is not there yet
 
             Run 'kist --help' for what there is"#]],
         );
         check(
-            "image push x",
+            "image build x",
             expect![[r#"
-            kist: 'kist image push' is not there yet
+            kist: 'kist image build' is not there yet
 
             Run 'kist --help' for what there is"#]],
         );
@@ -427,7 +432,11 @@ mod tests {
                   run         Create and run a new container from an image
                   exec        Execute a command in a running container
                   ps          List containers
+                  pull        Download an image from a registry
+                  push        Upload an image to a registry
                   images      List images
+                  login       Authenticate to a registry
+                  logout      Log out from a registry
                   load        Load an image from a tar archive or STDIN
                   version     Show the kist version information
                   info        Display system-wide information
@@ -459,6 +468,7 @@ mod tests {
                   wait        Block until one or more containers stop, then print their exit codes
 
                 Global Options:
+                      --config string   Location of client config files (default "~/.docker", env DOCKER_CONFIG)
                       --root string     Directory of images and containers (default "/var/lib/kist", env KIST_ROOT)
                       --run-root string Directory of running state (default "/run/kist", env KIST_RUN_ROOT)
                   -v, --version         Print version information and quit

@@ -1,7 +1,6 @@
 //! `kist container prune`, `kist image prune` and `kist system prune`.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, Write as _};
 
 use engine::container::prune as container;
 use engine::image::prune::{self as image, Which};
@@ -13,6 +12,7 @@ use super::listing::{self, bad_filter};
 use super::logs::moment;
 use crate::cli::{Cli, say};
 use crate::filter::{Filters, PRUNE_KEYS};
+use crate::prompt::{Echo, ask};
 use crate::report::Report;
 use crate::units::human_size;
 use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
@@ -151,13 +151,8 @@ fn confirmed(args: &Args, warning: &str) -> bool {
         return true;
     }
     say(warning);
-    let mut out = std::io::stdout().lock();
-    // A terminal that is gone answers no.
-    let _ = write!(out, "Are you sure you want to continue? [y/N] ");
-    let _ = out.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.is_ok() && answer.trim().eq_ignore_ascii_case("y")
+    let answer = ask("Are you sure you want to continue? [y/N] ", Echo::Shown);
+    answer.is_ok_and(|answer| answer.eq_ignore_ascii_case("y"))
 }
 
 /// The filters, read.
