@@ -168,7 +168,7 @@ fn keep(cli: &Cli, registry: &str, login: &Login) -> Result<u8, Report> {
             file.display()
         )),
         // A token can be taken back by itself.
-        (Kept::Plainly(_), Login::Identity { .. }) | (Kept::Unchanged | Kept::ByHelper, _) => {}
+        (Kept::Plainly(_), Login::Identity { .. }) | (Kept::Unchanged | Kept::ByKeychain, _) => {}
     }
     say("Login Succeeded");
     Ok(0)

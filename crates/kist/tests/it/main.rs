@@ -14,6 +14,7 @@ mod health;
 mod images;
 mod life;
 mod limits;
+mod login;
 mod logs;
 mod mounts;
 mod namespaces;

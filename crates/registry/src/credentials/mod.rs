@@ -12,7 +12,7 @@
 //! No secret is in a message, in `Debug` or on a command line.
 
 mod document;
-mod helper;
+mod keychain;
 mod keys;
 
 use std::fs;
@@ -25,10 +25,10 @@ use disk::Durability;
 use crate::client::{Credentials, Login};
 
 pub use document::Document;
-pub use helper::HelperError;
+pub use keychain::KeychainError;
 pub use keys::{key_of, registry_of};
 
-use helper::Helper;
+use keychain::Keychain;
 
 /// Links that are followed from `config.json` on; the kernel's own limit.
 const LINKS_MAX: u32 = 40;
@@ -52,7 +52,7 @@ pub enum CredentialsError {
     },
     /// A credential helper.
     #[error(transparent)]
-    Helper(#[from] HelperError),
+    Keychain(#[from] KeychainError),
 }
 
 /// What is wrong in a `config.json`. serde's own messages would quote the value, which may be a secret.
@@ -99,7 +99,7 @@ pub enum Kept {
     /// Into this file, readable by whoever reads the file.
     Plainly(PathBuf),
     /// To a credential helper.
-    ByHelper,
+    ByKeychain,
 }
 
 /// Docker's `config.json` as the keeper of logins.
@@ -129,8 +129,8 @@ impl ConfigFile {
             }
         }
         let document = self.read()?;
-        match self.helper(&document, &registry)? {
-            Some(helper) => Ok(helper.get(&key_of(&registry))?),
+        match self.keychain(&document, &registry)? {
+            Some(keychain) => Ok(keychain.get(&key_of(&registry))?),
             None => document.login_of(&registry).map_err(|why| self.wrong(why)),
         }
     }
@@ -143,7 +143,7 @@ impl ConfigFile {
         let registry = registry_of(registry);
         let mut document = self.read()?;
         let key = key_of(&registry);
-        let Some(helper) = self.helper(&document, &registry)? else {
+        let Some(keychain) = self.keychain(&document, &registry)? else {
             // A damaged old login is no reason to refuse the new one.
             if document.login_of(&registry).is_ok_and(|old| old.as_ref() == Some(login)) {
                 return Ok(Kept::Unchanged);
@@ -152,12 +152,12 @@ impl ConfigFile {
             self.write(&document)?;
             return Ok(Kept::Plainly(self.path.clone()));
         };
-        helper.store(&key, login)?;
+        keychain.store(&key, login)?;
         // Docker notes that there is something at the helper, without the secret.
         if document.store_empty(&key).map_err(|why| self.wrong(why))? {
             self.write(&document)?;
         }
-        Ok(Kept::ByHelper)
+        Ok(Kept::ByKeychain)
     }
 
     /// Forgets the login for a registry, under whichever key it was kept. What is not there is no error.
@@ -167,19 +167,19 @@ impl ConfigFile {
     pub fn erase(&self, registry: &str) -> Result<(), CredentialsError> {
         let registry = registry_of(registry);
         let mut document = self.read()?;
-        let by_helper = match self.helper(&document, &registry)? {
-            Some(helper) => helper.erase(&key_of(&registry)),
+        let by_keychain = match self.keychain(&document, &registry)? {
+            Some(keychain) => keychain.erase(&key_of(&registry)),
             None => Ok(()),
         };
         if document.erase(&registry).map_err(|why| self.wrong(why))? {
             self.write(&document)?;
         }
-        Ok(by_helper?)
+        Ok(by_keychain?)
     }
 
-    fn helper(&self, document: &Document, registry: &str) -> Result<Option<Helper>, CredentialsError> {
+    fn keychain(&self, document: &Document, registry: &str) -> Result<Option<Keychain>, CredentialsError> {
         let name = document.helper_of(registry).map_err(|why| self.wrong(why))?;
-        Ok(name.map(|name| Helper::find(&name, &self.surroundings.path)).transpose()?)
+        Ok(name.map(|name| Keychain::find(&name, &self.surroundings.path)).transpose()?)
     }
 
     fn wrong(&self, why: DocumentError) -> CredentialsError {

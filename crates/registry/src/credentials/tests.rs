@@ -48,7 +48,7 @@ fn a_link_stays_a_link() {
 
 #[test]
 fn a_helper_keeps_what_the_file_only_notes() {
-    let _alone = helper::tests::PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = keychain::tests::PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
     let root = Root::new();
     let kept = root.join("kept");
     let script =
@@ -57,7 +57,7 @@ fn a_helper_keeps_what_the_file_only_notes() {
     fs::set_permissions(helper, Permissions::from_mode(0o700)).unwrap();
     root.write("docker/config.json", r#"{"credsStore":"x"}"#);
     let config = open(&root);
-    assert_eq!(config.store("docker.io", &alice()).unwrap(), Kept::ByHelper);
+    assert_eq!(config.store("docker.io", &alice()).unwrap(), Kept::ByKeychain);
     let text = || fs::read_to_string(root.join("docker/config.json")).unwrap();
     assert!(text().contains("\t\t\"https://index.docker.io/v1/\": {}"));
     assert_eq!(config.login_of("docker.io").unwrap(), Some(alice()));

@@ -28,7 +28,7 @@ const SHOWN_MAX: usize = 200;
 
 /// Why a credential helper was no help.
 #[derive(Debug, thiserror::Error)]
-pub enum HelperError {
+pub enum KeychainError {
     /// A name that would lead out of `PATH`.
     #[error("invalid credential helper {0:?}: only letters, digits, '.', '_' and '-' are allowed")]
     Name(String),
@@ -57,7 +57,7 @@ pub enum HelperError {
 }
 
 /// One helper, found.
-pub(super) struct Helper {
+pub(super) struct Keychain {
     program: PathBuf,
     limit: Duration,
 }
@@ -90,11 +90,11 @@ impl Action {
     }
 }
 
-impl Helper {
+impl Keychain {
     /// Looks a helper up in `path`. Relative directories do not count: what runs must not depend on where the user is.
-    pub(super) fn find(name: &str, path: &str) -> Result<Helper, HelperError> {
+    pub(super) fn find(name: &str, path: &str) -> Result<Keychain, KeychainError> {
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) {
-            return Err(HelperError::Name(name.to_owned()));
+            return Err(KeychainError::Name(name.to_owned()));
         }
         let program = format!("docker-credential-{name}");
         let executable = |file: &PathBuf| {
@@ -102,18 +102,18 @@ impl Helper {
         };
         let dirs = path.split(':').map(Path::new).filter(|dir| dir.is_absolute());
         let found = dirs.map(|dir| dir.join(&program)).find(executable);
-        let program = found.ok_or_else(|| HelperError::Missing(name.to_owned()))?;
-        Ok(Helper { program, limit: TIME_LIMIT })
+        let program = found.ok_or_else(|| KeychainError::Missing(name.to_owned()))?;
+        Ok(Keychain { program, limit: TIME_LIMIT })
     }
 
     /// The login it keeps under a key.
-    pub(super) fn get(&self, key: &str) -> Result<Option<Login>, HelperError> {
+    pub(super) fn get(&self, key: &str) -> Result<Option<Login>, KeychainError> {
         let answer = match self.run(Action::Get, key.as_bytes()) {
-            Err(HelperError::Failed { said, .. }) if said == NOT_FOUND => return Ok(None),
+            Err(KeychainError::Failed { said, .. }) if said == NOT_FOUND => return Ok(None),
             other => other?,
         };
         let Secret { username, secret, .. } =
-            serde_json::from_slice(&answer).map_err(|_| HelperError::Answer(self.program.clone()))?;
+            serde_json::from_slice(&answer).map_err(|_| KeychainError::Answer(self.program.clone()))?;
         Ok(match username.as_str() {
             TOKEN_USER => Some(Login::Identity { token: secret }),
             "" if secret.is_empty() => None,
@@ -122,7 +122,7 @@ impl Helper {
     }
 
     /// Gives it a login to keep.
-    pub(super) fn store(&self, key: &str, login: &Login) -> Result<(), HelperError> {
+    pub(super) fn store(&self, key: &str, login: &Login) -> Result<(), KeychainError> {
         let (username, secret) = match login.clone() {
             Login::Password { user, password } => (user, password),
             Login::Identity { token } => (TOKEN_USER.to_owned(), token),
@@ -132,17 +132,17 @@ impl Helper {
     }
 
     /// Makes it forget one.
-    pub(super) fn erase(&self, key: &str) -> Result<(), HelperError> {
+    pub(super) fn erase(&self, key: &str) -> Result<(), KeychainError> {
         match self.run(Action::Erase, key.as_bytes()) {
-            Err(HelperError::Failed { said, .. }) if said == NOT_FOUND => Ok(()),
+            Err(KeychainError::Failed { said, .. }) if said == NOT_FOUND => Ok(()),
             other => other.map(|_| ()),
         }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the user's config.json names this program")]
-    fn run(&self, action: Action, input: &[u8]) -> Result<Vec<u8>, HelperError> {
+    fn run(&self, action: Action, input: &[u8]) -> Result<Vec<u8>, KeychainError> {
         let (word, doing) = action.words();
-        let failed = |e: io::Error| HelperError::Run(self.program.clone(), e);
+        let failed = |e: io::Error| KeychainError::Run(self.program.clone(), e);
         // Its messages for people go where ours go.
         let child = Command::new(&self.program).arg(word).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.map_err(failed)?;
@@ -156,11 +156,11 @@ impl Helper {
             let _ = child.kill();
         }
         let status = child.wait().map_err(failed)?;
-        let output = output.map_err(failed)?.ok_or_else(|| HelperError::TimeLimit(self.program.clone()))?;
+        let output = output.map_err(failed)?.ok_or_else(|| KeychainError::TimeLimit(self.program.clone()))?;
         if status.success() {
             return Ok(output);
         }
-        Err(HelperError::Failed { doing, status, said: reason(&output) })
+        Err(KeychainError::Failed { doing, status, said: reason(&output) })
     }
 }
 
@@ -218,15 +218,15 @@ pub(super) mod tests {
     pub(crate) static PROGRAMS: Mutex<()> = Mutex::new(());
 
     /// A helper that is this script.
-    fn helper(root: &Root, script: &str) -> Helper {
+    fn keychain(root: &Root, script: &str) -> Keychain {
         let file = root.write("docker-credential-x", format!("#!/bin/sh\n{script}\n"));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
-        Helper::find("x", &format!("relative::{}", root.path().display())).unwrap()
+        Keychain::find("x", &format!("relative::{}", root.path().display())).unwrap()
     }
 
     fn check(script: &str, expected: Expect) {
         let root = Root::new();
-        let got = match helper(&root, script).get("ghcr.io") {
+        let got = match keychain(&root, script).get("ghcr.io") {
             Ok(login) => format!("{login:?}"),
             Err(error) => error.to_string().replace(&root.path().display().to_string(), "DIR"),
         };
@@ -256,8 +256,8 @@ pub(super) mod tests {
     fn a_helper_that_hangs_is_ended() {
         let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Root::new();
-        let hanging = Helper { limit: Duration::from_millis(50), ..helper(&root, "exec sleep 60") };
-        assert!(matches!(hanging.get("x"), Err(HelperError::TimeLimit(_))));
+        let hanging = Keychain { limit: Duration::from_millis(50), ..keychain(&root, "exec sleep 60") };
+        assert!(matches!(hanging.get("x"), Err(KeychainError::TimeLimit(_))));
     }
 
     #[test]
@@ -265,19 +265,19 @@ pub(super) mod tests {
         let _alone = PROGRAMS.lock().unwrap_or_else(PoisonError::into_inner);
         let root = Root::new();
         let kept = root.join("kept");
-        let helper = helper(&root, &format!("echo \"$@\" > {0}; cat >> {0}", kept.display()));
-        helper.store("k", &Login::Password { user: "a".to_owned(), password: "s".to_owned() }).unwrap();
+        let keychain = keychain(&root, &format!("echo \"$@\" > {0}; cat >> {0}", kept.display()));
+        keychain.store("k", &Login::Password { user: "a".to_owned(), password: "s".to_owned() }).unwrap();
         let text = fs::read_to_string(&kept).unwrap();
         assert_eq!(text, "store\n{\"Secret\":\"s\",\"ServerURL\":\"k\",\"Username\":\"a\"}\n");
-        helper.store("k", &Login::Identity { token: "t".to_owned() }).unwrap();
+        keychain.store("k", &Login::Identity { token: "t".to_owned() }).unwrap();
         assert!(fs::read_to_string(&kept).unwrap().contains(r#""Secret":"t","ServerURL":"k","Username":"<token>""#));
-        helper.erase("k").unwrap();
+        keychain.erase("k").unwrap();
         assert_eq!(fs::read_to_string(&kept).unwrap(), "erase\nk");
     }
 
     #[test]
     fn a_name_does_not_lead_out_of_path() {
-        let refused = |name| Helper::find(name, "/usr/bin").map(|_| ()).unwrap_err().to_string();
+        let refused = |name| Keychain::find(name, "/usr/bin").map(|_| ()).unwrap_err().to_string();
         assert_eq!(
             refused("../x"),
             r#"invalid credential helper "../x": only letters, digits, '.', '_' and '-' are allowed"#

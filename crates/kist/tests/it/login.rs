@@ -1,0 +1,67 @@
+//! Logins: shown to a registry, kept in Docker's file, and forgotten.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+
+use expect_test::{Expect, expect};
+use testkit::Kist;
+
+use crate::empty;
+
+/// A registry on loopback that knows one user, `alice` with the password `s3cret`; it lives as long as the tests.
+fn registry() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let name = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || listener.incoming().flatten().for_each(answer));
+    name
+}
+
+fn answer(peer: TcpStream) {
+    let mut lines = BufReader::new(&peer).split(b'\n');
+    let plain = lines.next().is_some_and(|line| line.is_ok_and(|line| line.starts_with(b"GET /v2/ ")));
+    if !plain {
+        // TLS: it hears that there is none here.
+        return;
+    }
+    let head: Vec<Vec<u8>> = lines.map_while(Result::ok).take_while(|line| line.len() > 1).collect();
+    let knows =
+        head.iter().any(|line| line.trim_ascii().eq_ignore_ascii_case(b"authorization: Basic YWxpY2U6czNjcmV0"));
+    let reply = if knows { "200 OK\r\n" } else { "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n" };
+    let _ = (&peer).write_all(format!("HTTP/1.1 {reply}Content-Length: 0\r\nConnection: close\r\n\r\n").as_bytes());
+}
+
+fn check(kist: &Kist, registry: &str, args: &[&str], input: &str, expected: Expect) {
+    let args: Vec<&str> = args.iter().map(|arg| if *arg == "REGISTRY" { registry } else { arg }).collect();
+    expected.assert_eq(&kist.run_with_input(&args, input).scrubbed().replace(registry, "REGISTRY"));
+}
+
+#[test]
+fn a_login_is_shown_kept_and_forgotten() {
+    let (kist, registry) = (empty(), registry());
+    let check = |args: &[&str], input, expected| check(&kist, &registry, args, input, expected);
+    check(&["login", "-u", "alice", "--password-stdin", "REGISTRY"], "wrong\n", expect![""]);
+    check(&["login", "-u", "alice", "--password-stdin", "REGISTRY"], "s3cret\n", expect![""]);
+    check(&["login", "REGISTRY"], "", expect![""]);
+    check(&["login", "-u", "alice", "-p", "s3cret", "REGISTRY"], "", expect![""]);
+    let file = kist.scratch().join("docker-config/config.json");
+    let text = fs::read_to_string(&file).unwrap().replace(&registry, "REGISTRY");
+    expect![""].assert_eq(&text);
+    check(&["logout", "REGISTRY"], "", expect![""]);
+    check(&["login", "REGISTRY"], "", expect![""]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "{\n\t\"auths\": {}\n}");
+}
+
+#[test]
+fn a_password_is_typed_unseen() {
+    let (kist, registry) = (empty(), registry());
+    let mut terminal = kist.pty(&["login", &registry]);
+    terminal.read_until("Username: ");
+    terminal.write("alice\n");
+    terminal.read_until("Password: ");
+    terminal.write("s3crt\x7fet\n");
+    let (rest, code) = terminal.finish();
+    assert_eq!(code, 0, "{rest}");
+    assert!(rest.ends_with("Login Succeeded\r\n") && !rest.contains("s3c"), "{rest}");
+}
