@@ -1,6 +1,8 @@
 //! Why a verb was refused: Docker's sentence first, as scripts match it; cause and remedy in further lines.
 
+use registry::client::ClientError;
 use spec::id::ContainerId;
+use spec::reference::Reference;
 
 /// One variant for each thing a caller does differently; the API answers 404, 409, 400, 501 and 500 by them.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +93,40 @@ impl Error {
     pub(crate) fn other<E: std::error::Error + Send + Sync + 'static>(doing: &str) -> impl FnOnce(E) -> Error {
         let doing = doing.to_owned();
         move |e| Error::Other(doing, Box::new(e))
+    }
+
+    /// What a registry refused while this was pulled, in Docker's words (moby `distribution/errors.go`).
+    pub(crate) fn from_pull(reference: &Reference, error: ClientError) -> Error {
+        let said = |said: &str, otherwise: &str| if said.is_empty() { otherwise.to_owned() } else { said.to_owned() };
+        match error {
+            ClientError::NotFound { said: words, .. } if words.contains("NAME_UNKNOWN") => {
+                Error::NotFound(format!("repository {} not found: {words}", reference.familiar_name()))
+            }
+            ClientError::NotFound { said: words, .. } => Error::NotFound(format!(
+                "manifest for {} not found: {}",
+                reference.familiar(),
+                said(&words, "manifest unknown")
+            )),
+            ClientError::Denied { said: words, .. } => Error::NotFound(format!(
+                "pull access denied for {}, repository does not exist or may require 'docker login': {}",
+                reference.familiar_name(),
+                said(&words, "denied")
+            )),
+            error @ ClientError::RateLimited { .. } => Error::Other("toomanyrequests".to_owned(), Box::new(error)),
+            error => Error::Other(format!("failed to pull {}", reference.familiar()), Box::new(error)),
+        }
+    }
+
+    /// What a registry refused while this was pushed.
+    pub(crate) fn from_push(reference: &Reference, error: ClientError) -> Error {
+        match error {
+            ClientError::Denied { said, .. } => Error::Denied(format!(
+                "push access denied for {}, repository does not exist or may require authorization: {}",
+                reference.familiar_name(),
+                if said.is_empty() { "denied: requested access to the resource is denied" } else { &said }
+            )),
+            error => Error::Other(format!("failed to push {}", reference.familiar()), Box::new(error)),
+        }
     }
 
     /// What to do about it, a line each; nothing where the sentence says it already.

@@ -53,11 +53,8 @@ pub async fn download(
         requests: 0,
         taken: None,
     });
-    let queue = Arc::new(Queue {
-        client: client.clone(),
-        repository: repository.clone(),
-        blobs: Mutex::new(blobs.collect()),
-    });
+    let queue =
+        Arc::new(Queue { client: client.clone(), repository: repository.clone(), blobs: Mutex::new(blobs.collect()) });
     let mut lanes = JoinSet::new();
     for _ in 0..REQUESTS {
         lanes.spawn(lane(Arc::clone(&queue)));

@@ -4,4 +4,5 @@ pub mod client;
 pub mod credentials;
 pub mod download;
 pub mod partial;
+pub mod registries;
 pub mod upload;

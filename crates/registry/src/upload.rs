@@ -98,7 +98,8 @@ impl Growing {
     async fn wait(&mut self, offset: u64) -> Result<Made, UploadError> {
         let enough = |made: &Made| made.end.is_some() || made.bytes >= offset + CHUNK;
         let made = self.made.wait_for(enough).await;
-        made.map(|made| made.clone()).map_err(|_| UploadError::NotMade("the layer was not packed to its end".to_owned()))
+        made.map(|made| made.clone())
+            .map_err(|_| UploadError::NotMade("the layer was not packed to its end".to_owned()))
     }
 
     fn body(&self, at: u64, length: u64) -> Outgoing {
@@ -123,10 +124,12 @@ pub async fn upload(client: &Client, repository: &Reference, mut blob: Growing) 
     loop {
         let made = blob.wait(offset).await?;
         let done = match &made.end {
-            Some(digest) if offset == made.bytes => match client.finish_upload(repository, upload.clone(), digest).await {
-                Ok(()) => return Ok(()),
-                Err(error) => Err(error),
-            },
+            Some(digest) if offset == made.bytes => {
+                match client.finish_upload(repository, upload.clone(), digest).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
             Some(_) | None => {
                 let length = made.bytes - offset;
                 client.upload_chunk(repository, &mut upload, offset, length, blob.body(offset, length)).await

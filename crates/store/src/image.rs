@@ -277,7 +277,11 @@ impl Store {
         Ok(hex.filter_map(|hex| format!("sha256:{hex}").parse::<Digest>().ok()).map(ImageId).collect())
     }
 
-    pub(crate) fn all_names(&self) -> Result<BTreeMap<ImageId, Names>, StoreError> {
+    /// The names of all images.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn all_names(&self) -> Result<BTreeMap<ImageId, Names>, StoreError> {
         let mut all: BTreeMap<ImageId, Names> = BTreeMap::new();
         for file in list(&self.names_dir())? {
             if file.starts_with('.') {

@@ -1,11 +1,15 @@
-//! The image a container is made from: in the store, in the binary, or (once there are registries) pulled.
+//! The image a container is made from: in the store, in the binary, or in a registry.
 
 use spec::platform::Platform;
+use spec::reference::Reference;
 use store::{Image, ResolveError};
 
 use super::bundled;
+use super::progress::LayerEvent;
+use super::pull::{self, Pulled, pull};
 use crate::error::Error;
 use crate::host::Host;
+use crate::registry::Session;
 
 /// `--pull`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,39 +27,49 @@ pub enum Pull {
 pub enum Step {
     /// The store does not hold it: `Unable to find image 'x:latest' locally`.
     NotFound(String),
-    /// `latest: Pulling from library/hello-world`.
-    Pulling {
-        /// The tag.
-        tag: String,
-        /// The repository.
-        path: String,
-    },
+    /// It will come from a registry, or from the binary: `latest: Pulling from library/hello-world`.
+    Pulling(Reference),
+    /// Something new about a layer.
+    Layer(LayerEvent),
+    /// It came, or was the newest already.
+    Pulled(Reference, Pulled),
     /// The copy in the binary was taken.
     Bundled(String),
 }
 
-/// Finds the image, or gets it.
+/// Which image, and from where.
+#[derive(Clone, Debug)]
+pub struct Obtain<'a> {
+    /// As the user wrote it.
+    pub name: &'a str,
+    /// `--pull`.
+    pub pull: Pull,
+    /// `--platform`; this machine's when none is named.
+    pub platform: Option<Platform>,
+}
+
+/// Finds the image, or gets it. Only who pulls connects.
 ///
 /// # Errors
-/// Not found; of another platform than this machine runs; the store's.
+/// Not found; of another platform than this machine runs; the store's; the registry's.
 pub fn obtain(
     host: &Host,
-    name: &str,
-    pull: Pull,
-    platform: Option<&Platform>,
-    on: &mut dyn FnMut(Step),
+    wanted: &Obtain<'_>,
+    connect: &dyn Fn() -> Result<Session, Error>,
+    on: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Image, Error> {
+    let Obtain { name, pull, platform } = wanted;
     let found = match host.store.resolve(name) {
-        Ok(image) if pull != Pull::Always => Some(image),
+        Ok(image) if *pull != Pull::Always => Some(image),
         Ok(_) | Err(ResolveError::NotFound(_)) => None,
         Err(other) => return Err(other.into()),
     };
     let image = match found {
         Some(image) => image,
-        None => fetch(host, name, pull, on)?,
+        None => fetch(host, wanted, connect, on)?,
     };
     let machine = Platform::host();
-    let (wanted, has) = (platform.unwrap_or(&machine), image.config.platform());
+    let (wanted, has) = (platform.as_ref().unwrap_or(&machine), image.config.platform());
     if !wanted.runs(&has) {
         return Err(Error::NotFound(format!(
             "image with reference {name} was found but its platform ({has}) does not match the specified platform ({wanted})"
@@ -64,23 +78,31 @@ pub fn obtain(
     Ok(image)
 }
 
-fn fetch(host: &Host, name: &str, pull: Pull, on: &mut dyn FnMut(Step)) -> Result<Image, Error> {
-    let reference: spec::reference::Reference =
-        name.parse().map_err(|e: spec::reference::ReferenceError| Error::Invalid(e.to_string()))?;
+fn fetch(
+    host: &Host,
+    wanted: &Obtain<'_>,
+    connect: &dyn Fn() -> Result<Session, Error>,
+    on: &mut (dyn FnMut(Step) + Send),
+) -> Result<Image, Error> {
+    let reference: Reference =
+        wanted.name.parse().map_err(|e: spec::reference::ReferenceError| Error::Invalid(e.to_string()))?;
     let familiar = reference.familiar();
-    if pull == Pull::Never {
-        return Err(Error::NotFound(format!("No such image: {familiar}")));
+    match wanted.pull {
+        Pull::Never => return Err(Error::NotFound(format!("No such image: {familiar}"))),
+        Pull::Missing => on(Step::NotFound(familiar.clone())),
+        Pull::Always => {}
     }
-    on(Step::NotFound(familiar.clone()));
-    on(Step::Pulling { tag: reference.tag().unwrap_or_default().into(), path: reference.path().into() });
-    let archive = (reference.to_string() == bundled::NAME && pull == Pull::Missing).then(bundled::archive).flatten();
-    let Some(archive) = archive else {
-        return Err(Error::NotYet(format!(
-            "pull access denied for {}, repository does not exist or may require 'docker login': pulling from a registry",
-            reference.familiar_name()
-        )));
-    };
-    host.store.load(archive.as_slice(), &mut |_| {})?;
-    on(Step::Bundled(familiar.clone()));
-    Ok(host.store.resolve(&familiar)?)
+    on(Step::Pulling(reference.clone()));
+    let bundled =
+        (reference.to_string() == bundled::NAME && wanted.pull == Pull::Missing).then(bundled::archive).flatten();
+    if let Some(archive) = bundled {
+        host.store.load(archive.as_slice(), &mut |_| {})?;
+        on(Step::Bundled(familiar.clone()));
+        return Ok(host.store.resolve(&familiar)?);
+    }
+    let request = pull::Pull { reference, platform: wanted.platform.clone() };
+    let pulled = pull(host, &connect()?, &request, &mut |event| on(Step::Layer(event)))?;
+    let image = host.store.image(&pulled.image)?;
+    on(Step::Pulled(request.reference, pulled));
+    Ok(image)
 }

@@ -1,6 +1,7 @@
 //! How far each layer is on its way: what `pull`, `push` and `load` tell while they work.
 
 use std::fmt;
+use std::sync::Mutex;
 
 /// One layer has come so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,9 @@ pub enum LayerState {
     /// It is in the store, from an archive.
     LoadComplete,
 }
+
+/// Whoever draws: called from several threads, one at a time.
+pub(super) type Draw<'a> = Mutex<&'a mut (dyn FnMut(LayerEvent) + Send)>;
 
 impl LayerState {
     /// How many bytes are done, of how many, where that can be told.

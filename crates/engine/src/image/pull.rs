@@ -59,7 +59,7 @@ pub fn pull(
     on: &mut (dyn FnMut(LayerEvent) + Send),
 ) -> Result<Pulled, Error> {
     let Pull { reference, platform } = request;
-    let refused = |e: ClientError| Error::from_registry(reference, e);
+    let refused = |e: ClientError| Error::from_pull(reference, e);
     // Room for what comes now, and nobody waits for what was given up a week ago.
     let _ = partial::sweep(&host.store.partial_dir(), partial::KEPT);
     let head = session.run(session.client().head(reference)).map_err(refused)?;
@@ -79,10 +79,17 @@ pub fn pull(
     if let Some(platform) = platform {
         receiving.require(platform)?;
     }
-    let draw = Mutex::new(on);
-    Layers { host, session, reference, receiving: &receiving, draw: &draw }.obtain()?;
+    Layers { host, session, reference, receiving: &receiving, draw: Mutex::new(on) }.obtain()?;
     let loaded = receiving.publish()?;
     Ok(Pulled { digest: head.digest, image: loaded.id, newer: Newer::Downloaded })
+}
+
+/// The tags of a repository in its registry.
+///
+/// # Errors
+/// The registry's, in Docker's words.
+pub fn tags(session: &Session, repository: &Reference) -> Result<Vec<String>, Error> {
+    session.run(session.client().tags(repository)).map_err(|e| Error::from_pull(repository, e))
 }
 
 /// The image that is here under this digest, for this platform.
@@ -129,24 +136,24 @@ fn choose(
         let chosen = index.for_platform(platform).ok_or_else(missing)?;
         let by_digest = reference.with_digest(chosen.digest.0.clone());
         let document = session.run(session.client().manifest(&by_digest));
-        found = document.map_err(|e| Error::from_registry(reference, e))?;
+        found = document.map_err(|e| Error::from_pull(reference, e))?;
     }
     Err(LoadError::Contradiction("more than four indexes within each other".to_owned()).into())
 }
 
 /// The layers of one image on their way.
-struct Layers<'a> {
+struct Layers<'a, 'd> {
     host: &'a Host,
     session: &'a Session,
     reference: &'a Reference,
     receiving: &'a Receiving<'a>,
-    draw: &'a Draw<'a>,
+    draw: Draw<'d>,
 }
 
 /// The blobs that this process fetches.
 type Mine = BTreeMap<BlobDigest, Arc<Partial>>;
 
-impl Layers<'_> {
+impl Layers<'_, '_> {
     /// Gets all layers that are not here. Those that another process fetches are waited for when there is nothing else to do, and with
     /// nothing in hand: so two who need each other's layers do not wait for each other.
     fn obtain(&self) -> Result<(), Error> {
@@ -175,8 +182,7 @@ impl Layers<'_> {
                 Partial::wait(&dir, &blob.digest.0, blob.size).map_err(Error::io("waiting for another pull"))?;
                 continue;
             }
-            let layers: Vec<Layer> =
-                absent.into_iter().filter(|layer| mine.contains_key(&layer.blob.digest)).collect();
+            let layers: Vec<Layer> = absent.into_iter().filter(|layer| mine.contains_key(&layer.blob.digest)).collect();
             let resumed = mine.values().any(|partial| partial.resumed_bytes() > 0);
             match self.round(&layers, &mine) {
                 // After a loss of power a partial file may hold what was never written.
@@ -222,18 +228,15 @@ impl Layers<'_> {
             });
             let short: BTreeMap<&DiffId, &BlobDigest> =
                 layers.iter().map(|layer| (&layer.diff_id, &layer.blob.digest)).collect();
-            let unpacked = self.receiving.unpack(
-                layers,
-                &|layer| Box::new(mine[&layer.blob.digest].reader()),
-                &mut |event| self.tell_unpacking(&short, mine, event),
-            );
+            let unpacked =
+                self.receiving.unpack(layers, &|layer| Box::new(mine[&layer.blob.digest].reader()), &mut |event| {
+                    self.tell_unpacking(&short, mine, event)
+                });
             enough.notify_one();
             (unpacked, downloading.join())
         });
         match (downloaded, unpacked) {
-            (Ok(Err(DownloadError::Client(error))), _) => {
-                Err(Failed::Line(Error::from_registry(self.reference, error)))
-            }
+            (Ok(Err(DownloadError::Client(error))), _) => Err(Failed::Line(Error::from_pull(self.reference, error))),
             (Ok(Err(DownloadError::File(error))), _) => Err(Failed::Line(Error::io("keeping what comes")(error))),
             (Err(_), _) => Err(Failed::Line(Error::Io("downloading".into(), std::io::Error::other("a thread died")))),
             (Ok(Ok(())), unpacked) => unpacked.map_err(Failed::Content),

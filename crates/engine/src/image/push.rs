@@ -69,10 +69,9 @@ pub fn push(
 
 fn image(host: &Host, reference: &Reference) -> Result<Image, Error> {
     match host.store.resolve(&reference.to_string()) {
-        Err(ResolveError::NotFound(_)) => Err(Error::NotFound(format!(
-            "An image does not exist locally with the tag: {}",
-            reference.familiar_name()
-        ))),
+        Err(ResolveError::NotFound(_)) => {
+            Err(Error::NotFound(format!("An image does not exist locally with the tag: {}", reference.familiar_name())))
+        }
         other => Ok(other?),
     }
 }
@@ -99,19 +98,20 @@ enum Unsent {
     Died,
 }
 
-struct Push<'a> {
+struct Push<'a, 'd> {
     host: &'a Host,
     session: &'a Session,
     reference: &'a Reference,
     image: &'a Image,
-    draw: Draw<'a>,
+    draw: Draw<'d>,
 }
 
-impl Push<'_> {
+impl Push<'_, '_> {
     /// The image's layers, each once.
     fn layers(&self, original: Option<&(Descriptor, Vec<u8>)>) -> Result<Vec<Wanted>, Error> {
-        let original: Vec<Descriptor> =
-            original.and_then(|(descriptor, bytes)| store::read_manifest(descriptor, bytes).ok()).map_or_else(Vec::new, |m| m.layers);
+        let original: Vec<Descriptor> = original
+            .and_then(|(descriptor, bytes)| store::read_manifest(descriptor, bytes).ok())
+            .map_or_else(Vec::new, |m| m.layers);
         let mut layers: Vec<Wanted> = Vec::new();
         for (at, chain) in self.image.chains.iter().enumerate() {
             let (diff_id, tar_bytes) = self.host.store.layer_tar_bytes(chain)?;
@@ -273,7 +273,8 @@ async fn known(
         if client.blob_size(reference, &blob.digest).await?.is_some_and(|size| size == blob.size) {
             return Ok(Some((blob.clone(), LayerState::LayerExists)));
         }
-        let here = |repository: &String| Some(repository.strip_prefix(reference.registry())?.strip_prefix('/')?.to_owned());
+        let here =
+            |repository: &String| Some(repository.strip_prefix(reference.registry())?.strip_prefix('/')?.to_owned());
         let others = repositories.iter().rev().filter_map(here).filter(|path| path != reference.path());
         // Each that fails leaves an upload behind, which the registry forgets in time.
         for path in others.take(1) {

@@ -6,14 +6,17 @@ use std::io::Write as _;
 use engine::Host;
 use engine::container::create::{self, Create, Created};
 use engine::container::start::{Early, Start, start_early};
-use engine::image::obtain::{Pull, Step, obtain};
+use engine::image::obtain::{Obtain, Pull, Step, obtain};
+use engine::image::pull::Pulled;
 use monitor::protocol::{Attach, DetachKeys, Framing, Replay, Target, Tell, Until};
 use spec::container::Streams;
 use spec::id::ContainerId;
 use spec::platform::Platform;
 
+use super::pull;
 use crate::cli::{Cli, note, say};
 use crate::flags::container::{self, FLAGS};
+use crate::progress::{Progress, To};
 use crate::report::Report;
 use crate::terminal::{self, Ended, Session};
 use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
@@ -49,7 +52,7 @@ const RUN_FLAGS: &[Flag] = &[
 fn create_only(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let host = cli.host()?;
     let request = container::request(cli, &host, &CREATE, args)?;
-    let created = make(&host, &CREATE, args, request, None)?;
+    let created = make(cli, &host, (&CREATE, args), request, None)?;
     say(created.id.as_str());
     Ok(0)
 }
@@ -72,7 +75,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let keys = args.parsed(&RUN, "detach-keys", str::parse::<DetachKeys>)?.unwrap_or_default();
     let auto_remove = request.host.auto_remove;
     let early = Early::new(&host, &request.host)?;
-    let created = make(&host, &RUN, args, request, Some(early.id()))?;
+    let created = make(cli, &host, (&RUN, args), request, Some(early.id()))?;
     let console = if tty { terminal::size() } else { None };
     if detach {
         let started = start_early(&host, early, &created.record, Start { console, attach: None, wait: None });
@@ -124,7 +127,13 @@ pub(crate) fn finish(ended: Ended) -> Result<u8, Report> {
 }
 
 /// Image, request, record: what `run` and `create` have in common.
-fn make(host: &Host, verb: &Verb, args: &Args, request: Create, id: Option<&ContainerId>) -> Result<Created, Report> {
+fn make(
+    cli: &Cli,
+    host: &Host,
+    (verb, args): (&Verb, &Args),
+    request: Create,
+    id: Option<&ContainerId>,
+) -> Result<Created, Report> {
     let pull = match args.text("pull") {
         None | Some("missing") => Pull::Missing,
         Some("always") => Pull::Always,
@@ -148,15 +157,21 @@ fn make(host: &Host, verb: &Verb, args: &Args, request: Create, id: Option<&Cont
             path.display()
         )));
     }
+    let mut layers = Progress::new(if quiet { To::Nowhere } else { To::Stderr });
     let mut progress = |step: Step| match (step, quiet) {
         (Step::NotFound(name), _) => note(&format!("Unable to find image '{name}' locally")),
-        (Step::Pulling { tag, path }, false) => note(&format!("{tag}: Pulling from {path}")),
+        (Step::Layer(event), _) => layers.tell(event),
+        (_, true) => {}
+        (Step::Pulling(reference), false) => note(&pull::first_line(&reference)),
+        (Step::Pulled(reference, Pulled { digest, newer, .. }), false) => {
+            note(&format!("Digest: {digest}\n{}", pull::status(&reference.familiar(), newer)));
+        }
         (Step::Bundled(name), false) => {
             note(&format!("Status: {name} was taken from the copy bundled in the kist binary; nothing was downloaded"))
         }
-        (Step::Pulling { .. } | Step::Bundled(_), true) => {}
     };
-    let image = obtain(host, &request.image_name, pull, platform.as_ref(), &mut progress)?;
+    let wanted = Obtain { name: &request.image_name, pull, platform };
+    let image = obtain(host, &wanted, &|| engine::registry::Session::open(&cli.registries()), &mut progress)?;
     let created = match id {
         Some(id) => create::create_as(host, &image, request, id.clone())?,
         None => create::create(host, &image, request)?,

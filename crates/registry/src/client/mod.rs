@@ -20,6 +20,7 @@ mod origin;
 mod push;
 mod read;
 mod settings;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod tls;
