@@ -97,36 +97,34 @@ impl Error {
 
     /// What a registry refused while this was pulled, in Docker's words (moby `distribution/errors.go`).
     pub(crate) fn from_pull(reference: &Reference, error: ClientError) -> Error {
-        let said = |said: &str, otherwise: &str| if said.is_empty() { otherwise.to_owned() } else { said.to_owned() };
-        match error {
-            ClientError::NotFound { said: words, .. } if words.contains("NAME_UNKNOWN") => {
-                Error::NotFound(format!("repository {} not found: {words}", reference.familiar_name()))
-            }
-            ClientError::NotFound { said: words, .. } => Error::NotFound(format!(
-                "manifest for {} not found: {}",
-                reference.familiar(),
-                said(&words, "manifest unknown")
-            )),
-            ClientError::Denied { said: words, .. } => Error::NotFound(format!(
-                "pull access denied for {}, repository does not exist or may require 'docker login': {}",
-                reference.familiar_name(),
-                said(&words, "denied")
-            )),
-            error @ ClientError::RateLimited { .. } => Error::Other("toomanyrequests".to_owned(), Box::new(error)),
-            error => Error::Other(format!("failed to pull {}", reference.familiar()), Box::new(error)),
+        let name = reference.familiar_name();
+        let or = |said: &str, otherwise: &str| if said.is_empty() { otherwise.to_owned() } else { said.to_owned() };
+        if let ClientError::NotFound { said, .. } = &error {
+            let what = match said.contains("NAME_UNKNOWN") || said.contains("repository name not known") {
+                true => format!("repository {name}"),
+                false => format!("manifest for {}", reference.familiar()),
+            };
+            return Error::NotFound(format!("{what} not found: {}", or(said, "manifest unknown")));
         }
+        if let ClientError::Denied { said, .. } = &error {
+            let why = or(said, "denied: requested access to the resource is denied");
+            return Error::NotFound(format!(
+                "pull access denied for {name}, repository does not exist or may require 'docker login': {why}"
+            ));
+        }
+        if let ClientError::RateLimited { .. } = &error {
+            return Error::Other("toomanyrequests".to_owned(), Box::new(error));
+        }
+        Error::Other(format!("failed to pull {}", reference.familiar()), Box::new(error))
     }
 
     /// What a registry refused while this was pushed.
     pub(crate) fn from_push(reference: &Reference, error: ClientError) -> Error {
-        match error {
-            ClientError::Denied { said, .. } => Error::Denied(format!(
-                "push access denied for {}, repository does not exist or may require authorization: {}",
-                reference.familiar_name(),
-                if said.is_empty() { "denied: requested access to the resource is denied" } else { &said }
-            )),
-            error => Error::Other(format!("failed to push {}", reference.familiar()), Box::new(error)),
+        if let ClientError::Denied { said, .. } = &error {
+            let why = if said.is_empty() { "denied: requested access to the resource is denied" } else { said };
+            return Error::Denied(format!("push access denied for {}: {why}", reference.familiar_name()));
         }
+        Error::Other(format!("failed to push {}", reference.familiar()), Box::new(error))
     }
 
     /// What to do about it, a line each; nothing where the sentence says it already.
@@ -157,7 +155,11 @@ impl Error {
         );
         say(
             text.starts_with("No such image"),
-            "`kist images` lists what there is; `kist load -i FILE` and `kist import FILE` bring images in",
+            "`kist images` lists what there is; `kist pull` and `kist load -i FILE` bring images in",
+        );
+        say(
+            text.starts_with("pull access denied") || text.starts_with("push access denied"),
+            "`kist login REGISTRY` shows the registry who you are; is the name spelled as there?",
         );
         say(text.starts_with("No such container"), "`kist ps -a` lists what there is");
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
