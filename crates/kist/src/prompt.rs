@@ -23,15 +23,18 @@ pub(crate) enum Echo {
 /// # Errors
 /// The terminal's; interrupted, the silent exit code of a program that was.
 pub(crate) fn ask(question: &str, echo: Echo) -> Result<String, Report> {
-    print(question);
-    let line = match echo {
-        Echo::Shown => line(),
-        Echo::Hidden => Hidden::enter().and_then(|_hidden| line()),
+    let failed = |e| Report::plain(format!("reading from the terminal: {e}"));
+    // Before the question: what is typed as soon as it is there must not be seen.
+    let hidden = match echo {
+        Echo::Shown => None,
+        Echo::Hidden => Some(Hidden::enter().map_err(failed)?),
     };
-    if echo == Echo::Hidden {
+    print(question);
+    let line = line();
+    if hidden.is_some() {
         print("\n");
     }
-    match line.map_err(|e| Report::plain(format!("reading from the terminal: {e}")))? {
+    match line.map_err(failed)? {
         Some(line) => Ok(line.trim().to_owned()),
         None => Err(Report::silent(130)),
     }

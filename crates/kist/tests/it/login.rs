@@ -41,15 +41,77 @@ fn check(kist: &Kist, registry: &str, args: &[&str], input: &str, expected: Expe
 fn a_login_is_shown_kept_and_forgotten() {
     let (kist, registry) = (empty(), registry());
     let check = |args: &[&str], input, expected| check(&kist, &registry, args, input, expected);
-    check(&["login", "-u", "alice", "--password-stdin", "REGISTRY"], "wrong\n", expect![""]);
-    check(&["login", "-u", "alice", "--password-stdin", "REGISTRY"], "s3cret\n", expect![""]);
-    check(&["login", "REGISTRY"], "", expect![""]);
-    check(&["login", "-u", "alice", "-p", "s3cret", "REGISTRY"], "", expect![""]);
+    check(
+        &["login", "-u", "alice", "--password-stdin", "REGISTRY"],
+        "wrong\n",
+        expect![[r#"
+        [stderr]
+        Error response from daemon: login attempt to REGISTRY failed: unauthorized
+        [exit 1]
+    "#]],
+    );
+    check(
+        &["login", "-u", "alice", "--password-stdin", "REGISTRY"],
+        "s3cret\n",
+        expect![[r#"
+        Login Succeeded
+        [stderr]
+
+        WARNING! Your credentials are stored unencrypted in '<root>/docker-config/config.json'.
+        Configure a credential helper to remove this warning. See
+        https://docs.docker.com/go/credential-store/
+
+    "#]],
+    );
+    check(
+        &["login", "REGISTRY"],
+        "",
+        expect![[r#"
+        Login Succeeded
+        [stderr]
+        Authenticating with existing credentials... [Username: alice]
+
+         Info -> To login with a different account, run 'kist logout' followed by 'kist login'
+
+
+    "#]],
+    );
+    check(
+        &["login", "-u", "alice", "-p", "s3cret", "REGISTRY"],
+        "",
+        expect![[r#"
+        Login Succeeded
+        [stderr]
+        WARNING! Using --password via the CLI is insecure. Use --password-stdin.
+    "#]],
+    );
     let file = kist.scratch().join("docker-config/config.json");
     let text = fs::read_to_string(&file).unwrap().replace(&registry, "REGISTRY");
-    expect![""].assert_eq(&text);
-    check(&["logout", "REGISTRY"], "", expect![""]);
-    check(&["login", "REGISTRY"], "", expect![""]);
+    expect![[r#"
+        {
+        	"auths": {
+        		"REGISTRY": {
+        			"auth": "YWxpY2U6czNjcmV0"
+        		}
+        	}
+        }"#]]
+    .assert_eq(&text);
+    check(
+        &["logout", "REGISTRY"],
+        "",
+        expect![[r#"
+        Removing login credentials for REGISTRY
+    "#]],
+    );
+    check(
+        &["login", "REGISTRY"],
+        "",
+        expect![[r#"
+        [stderr]
+        Error: Cannot perform an interactive login from a non TTY device
+        [exit 1]
+    "#]],
+    );
     assert_eq!(fs::read_to_string(&file).unwrap(), "{\n\t\"auths\": {}\n}");
 }
 
