@@ -60,6 +60,14 @@ impl Progress {
         self.write(&text);
     }
 
+    /// Writes the last lines. To be called before anything else is written below them; the block is drawn over what stands there.
+    pub(crate) fn end(&mut self) {
+        if let Drawing::Block(block) = &mut self.drawing {
+            let text = block.end(screen());
+            self.write(&text);
+        }
+    }
+
     fn write(&self, text: &str) {
         // A terminal that is gone is no error of ours.
         let _ = match self.to {
@@ -75,10 +83,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Drawing::Block(block) = &mut self.drawing {
-            let text = block.end(screen());
-            self.write(&text);
-        }
+        self.end();
     }
 }
 
