@@ -1,5 +1,6 @@
 //! The engine between two verbs: only where its files are.
 
+use std::fs::{self, File};
 use std::path::Path;
 
 use disk::Home;
@@ -22,6 +23,12 @@ impl Host {
     /// What the file system says; a root of a newer format.
     pub fn open(root: &Path, run: &Path) -> Result<Host, Error> {
         let host = Host { home: Home::open(root, run)?, store: Store::open(root)? };
+        // The run directory does not outlive the machine's run, and with it goes this mark: the first command after a boot makes it.
+        let mark = run.join("booted");
+        if fs::symlink_metadata(&mark).is_err() {
+            host.store.after_boot()?;
+            File::create(&mark)?;
+        }
         monitor::recover(&host.home, &host.store).map_err(Error::other("recovering from an earlier crash"))?;
         host.sweep()?;
         Ok(host)

@@ -210,7 +210,7 @@ impl Store {
     }
 
     /// Assembles the layer's tar and hashes it, which proves what files hold; the rest is to be compared with what this returns.
-    fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<Expected, String> {
+    pub(crate) fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<Expected, String> {
         let failed = |e: &dyn std::error::Error| e.source().map_or_else(|| e.to_string(), |why| format!("{e}: {why}"));
         let tar = self.driver().assemble(snapshot).map_err(|e| failed(&e))?;
         let mut tar = Hashed::new(tar, Some(want.0.algorithm()));

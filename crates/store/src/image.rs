@@ -126,6 +126,19 @@ impl Store {
         self.find(id)?.ok_or_else(|| StoreError::Gone(id.clone()))
     }
 
+    /// Whether all layers of an image are here.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_complete(&self, image: &Image) -> Result<bool, StoreError> {
+        for chain in &image.chains {
+            if !self.has(chain)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// The manifest an image came with, as it came; none for one that came without, or whose manifest is damaged.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 
+use disk::Durability;
 use spec::digest::{ChainId, ImageId};
 use spec::id::ContainerId;
 use spec::image::{Descriptor, ImageConfig, RootFs, media};
@@ -75,7 +76,7 @@ impl Store {
         let (place, record) = ingest(self, tar, Layer { blob: None, diff_id: None, parent: parent.clone() })?;
         document.rootfs.diff_ids.push(record.diff_id.clone());
         let chain = ChainId::extend(parent.as_ref(), &record.diff_id);
-        self.settle(vec![(chain, place, record)])?;
+        self.settle(vec![(chain, place, record)], Durability::Durable)?;
         let config_bytes = serde_json::to_vec(&document)
             .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
         let config = Descriptor::of(media::DOCKER_CONFIG, &config_bytes);

@@ -66,16 +66,22 @@ pub(crate) fn ingest(
 }
 
 impl Store {
-    /// Gives unpacked layers their names. The store must be shared.
-    pub(crate) fn settle(&self, layers: Vec<(ChainId, Ingest, LayerRecord)>) -> Result<(), StoreError> {
+    /// Gives unpacked layers their names. The store must be shared; layers that are not made durable are noted before.
+    pub(crate) fn settle(
+        &self,
+        layers: Vec<(ChainId, Ingest, LayerRecord)>,
+        durability: Durability,
+    ) -> Result<(), StoreError> {
         if layers.is_empty() {
             return Ok(());
         }
-        let drafts = self.drafts_dir();
-        faults::act("sync layers")
-            .and_then(|()| File::open(&drafts))
-            .and_then(|dir| layer::sync(dir.as_fd()))
-            .map_err(StoreError::io("syncing", &drafts))?;
+        if durability == Durability::Durable {
+            let drafts = self.drafts_dir();
+            faults::act("sync layers")
+                .and_then(|()| File::open(&drafts))
+                .and_then(|dir| layer::sync(dir.as_fd()))
+                .map_err(StoreError::io("syncing", &drafts))?;
+        }
         for (chain, place, _) in layers {
             let to = self.snapshot(&chain);
             let settle = || faults::act("settle layer").and_then(|()| fs::rename(place.path(), &to));
@@ -90,7 +96,10 @@ impl Store {
                 other => other.map_err(StoreError::io("making", &to))?,
             }
         }
-        sync_dir(&self.snapshots_dir())
+        match durability {
+            Durability::Durable => sync_dir(&self.snapshots_dir()),
+            Durability::Volatile => Ok(()),
+        }
     }
 
     /// Writes down an image whose layers are here. The store must be shared.

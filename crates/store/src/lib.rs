@@ -26,6 +26,7 @@ mod save;
 mod skeleton;
 mod store;
 pub mod tar;
+mod unsynced;
 mod usage;
 mod walk;
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use disk::Durability;
 use spec::digest::{BlobDigest, ChainId, DiffId, ImageId};
 use spec::platform::Platform;
 use spec::reference::Reference;
@@ -115,7 +116,7 @@ impl Store {
             let layers = self.unpack(self.jobs(&members, &plans, on)?, on)?;
             // A spool has no name any more: closed, its bytes need not be written before the layers' are.
             drop(members);
-            self.settle(layers)?;
+            self.settle(layers, Durability::Durable)?;
             plans.into_iter().map(|plan| self.publish(plan)).collect::<Result<Vec<_>, _>>()?
         };
         self.collect_if_asked()?;

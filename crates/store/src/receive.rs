@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use disk::Lock;
+use disk::{Durability, Lock};
 use spec::digest::{ChainId, DiffId};
 use spec::image::{Descriptor, Manifest};
 use spec::platform::Platform;
@@ -69,7 +69,9 @@ impl Store {
         let manifest = archive::manifest(&descriptor, &manifest_bytes)?;
         let blobs = manifest.layers.clone();
         let plan = archive::of_manifest(names, (descriptor, manifest_bytes), manifest, config_bytes)?;
-        Ok(Receiving { store: self, plan, blobs, _held: self.share()? })
+        let _held = self.share()?;
+        self.sync_noted()?;
+        Ok(Receiving { store: self, plan, blobs, _held })
     }
 }
 
@@ -113,7 +115,7 @@ impl Receiving<'_> {
         Ok(absent)
     }
 
-    /// Unpacks layers and makes them stay until the next collection, whatever becomes of the image.
+    /// Unpacks layers; they stay until the next collection, whatever becomes of the image. See `unsynced.rs` for when the disk has them.
     ///
     /// # Errors
     /// [`LoadError`]; then none of these stays.
@@ -129,8 +131,10 @@ impl Receiving<'_> {
                 open: Box::new(move || Ok(open(layer))),
             });
         }
+        // Before the work, while the file system's journal is short.
+        self.store.note_unsynced(layers.iter().map(|layer| layer.chain.clone()))?;
         let done = self.store.unpack(jobs, on)?;
-        Ok(self.store.settle(done)?)
+        Ok(self.store.settle(done, Durability::Volatile)?)
     }
 
     /// Makes it an image of the store. All layers must be there.

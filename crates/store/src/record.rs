@@ -111,6 +111,7 @@ mod tests {
                 r#"{{"config":{descriptor},"manifest":{manifest},"size_bytes":1,"loaded_at":"2026-01-02T15:04:05.123456789Z"}}"#
             ));
         }
+        check::<crate::unsynced::UnsyncedRecord>(&format!(r#"{{"layers":["{digest}"]}}"#));
         let blob = format!(r#"{{"blob":{descriptor},"repositories":["docker.io/library/a"]}}"#);
         check::<crate::origin::OriginsRecord>(&format!(r#"{{"blobs":[{blob}]}}"#));
         for reference in ["docker.io/library/a:1".to_owned(), format!("docker.io/library/a@{digest}")] {

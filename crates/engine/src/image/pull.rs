@@ -97,7 +97,7 @@ fn present(host: &Host, by_digest: &Reference, platform: Option<&Platform>) -> R
     match host.store.resolve(&by_digest.to_string()) {
         Ok(image) => {
             let fits = platform.is_none_or(|platform| platform.runs(&image.config.platform()));
-            Ok(fits.then_some(image.id))
+            Ok((fits && host.store.is_complete(&image)?).then_some(image.id))
         }
         Err(store::ResolveError::NotFound(_)) => Ok(None),
         Err(error) => Err(error.into()),

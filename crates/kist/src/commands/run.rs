@@ -164,6 +164,7 @@ fn make(
         (_, true) => {}
         (Step::Pulling(reference), false) => note(&pull::first_line(&reference)),
         (Step::Pulled(reference, Pulled { digest, newer, .. }), false) => {
+            layers.end();
             note(&format!("Digest: {digest}\n{}", pull::status(&reference.familiar(), newer)));
         }
         (Step::Bundled(name), false) => {
