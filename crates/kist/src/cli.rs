@@ -50,6 +50,11 @@ impl Cli {
         &self.working_dir
     }
 
+    /// Where images and containers are.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Opens the engine's directories.
     pub(crate) fn host(&self) -> Result<Host, Report> {
         Ok(Host::open(&self.root, &self.run_root)?)

@@ -5,4 +5,5 @@ pub mod credentials;
 pub mod download;
 pub mod partial;
 pub mod registries;
+pub mod server;
 pub mod upload;

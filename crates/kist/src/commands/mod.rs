@@ -21,6 +21,7 @@ mod prune;
 mod ps;
 mod pull;
 mod push;
+mod registry;
 mod rename;
 mod rm;
 mod rmi;
@@ -89,14 +90,19 @@ pub(crate) static VERBS: &[&Verb] = &[
     &df::SYSTEM_DF,
     &system::SYSTEM_CHECK,
     &system::SYSTEM_START,
+    &registry::REGISTRY_SERVE,
 ];
 
 /// Shown first in the help text.
 const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "load", "version", "info"];
 
 /// Words that begin two-word verbs.
-pub(crate) const GROUPS: &[(&str, &str)] =
-    &[("container", "Manage containers"), ("image", "Manage images"), ("system", "Manage kist")];
+pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("container", "Manage containers"),
+    ("image", "Manage images"),
+    ("registry", "Serve images"),
+    ("system", "Manage kist"),
+];
 
 /// Flags that stand before the verb.
 pub(crate) const GLOBALS: &[(&str, &str)] = &[
