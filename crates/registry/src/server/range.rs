@@ -23,7 +23,7 @@ impl Wanted {
             return Wanted::Whole;
         };
         let (first, last) = match (number(first), number(last)) {
-            (Some(first), Some(last)) if first <= last => (first, last),
+            (Some(first), Some(last)) => (first, last),
             (Some(first), None) if last.is_empty() => (first, u64::MAX),
             (None, Some(suffix)) if first.is_empty() => {
                 (size.saturating_sub(suffix), if suffix == 0 { 0 } else { u64::MAX })
@@ -66,7 +66,7 @@ mod tests {
             ("bytes=-0", Wanted::Outside),
             ("bytes=10-", Wanted::Outside),
             ("bytes=10-12", Wanted::Outside),
-            ("bytes=5-2", Wanted::Whole),
+            ("bytes=5-2", Wanted::Outside),
             ("bytes=-", Wanted::Whole),
             ("bytes=+1-2", Wanted::Whole),
             ("bytes=0-1,4-5", Wanted::Whole),
