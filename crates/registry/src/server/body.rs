@@ -16,8 +16,8 @@ use super::log::Line;
 use super::storage::{Blob, Content};
 use super::upstream::Arriving;
 
-/// Large enough that a system call and a change of thread do not count, small enough for many clients at once.
-const PIECE: usize = 512 << 10;
+/// Large enough that a system call and a change of thread do not count, small enough for many slow clients at once: each holds two.
+const PIECE: usize = 256 << 10;
 
 /// What is sent, and the line of the log that is written when it was.
 pub(super) struct Body {

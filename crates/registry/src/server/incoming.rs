@@ -14,8 +14,9 @@ use super::storage::Upload;
 /// How long a client may send nothing in the middle of a body.
 pub(super) const STALL: Duration = Duration::from_secs(60);
 
-/// What is gathered before it is written: a system call and a change of thread should not count.
-const PIECE: usize = 1 << 20;
+/// What is gathered before it is written: a system call and a change of thread should not count. A slow client holds so much at most,
+/// and as much again while it is written.
+const PIECE: usize = 256 << 10;
 
 /// What is read of a body that nobody wants, so that its sender hears why.
 const DRAIN: usize = 1 << 20;

@@ -20,7 +20,8 @@ use super::answer::Registry;
 use super::incoming::STALL;
 use super::stall::Stall;
 
-/// Connections at once; others wait to be accepted. With [`BUFFER`] and the pieces of bodies this bounds the memory.
+/// Connections at once; others wait to be accepted. With [`BUFFER`] and the pieces of bodies this bounds the memory: half a GiB if all of
+/// them dawdle.
 const CONNECTIONS: usize = 1024;
 
 /// How long the next request may take to come, from its first byte or from the end of the one before.
@@ -29,7 +30,7 @@ const HEADERS: Duration = Duration::from_secs(30);
 const HEADERS_MAX: usize = 32 << 10;
 
 /// What is read ahead of a body, and at most waits to be written.
-const BUFFER: usize = 512 << 10;
+const BUFFER: usize = 128 << 10;
 
 /// How long requests that are under way may take when the server ends.
 const PATIENCE: Duration = Duration::from_secs(30);

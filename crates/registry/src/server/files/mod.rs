@@ -324,3 +324,7 @@ fn list(dir: &Path) -> Result<Vec<String>, StorageError> {
     names.sort_unstable();
     Ok(names)
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
+mod tests;
