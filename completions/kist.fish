@@ -60,6 +60,7 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "update" -d 'Update config
 complete -c kist -n "__fish_kist_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c kist -n "__fish_kist_needs_command" -f -a "container" -d 'Manage containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "image" -d 'Manage images'
+complete -c kist -n "__fish_kist_needs_command" -f -a "registry" -d 'Serve images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "system" -d 'Manage kist'
 complete -c kist -n "__fish_kist_using_subcommand run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l annotation -d 'Add an annotation to the container' -r
@@ -816,6 +817,15 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand registry; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Serve images to other machines, in the foreground'
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l htpasswd -d 'Let in only the users of this file (made with htpasswd -B)' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l listen -d 'Host and port to listen on (default "127.0.0.1:5000")' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l storage -d 'Where the images are (default "registry" in kist\'s root)' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-cert -d 'Certificate in PEM, followed by those that lead to a root' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-key -d 'Key of the certificate in PEM' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l help
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l read-only -d 'Let clients pull, and neither push nor delete'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "info" -d 'Display system-wide information'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "prune" -d 'Remove unused data'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "df" -d 'Show kist disk usage'

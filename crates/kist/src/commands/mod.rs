@@ -450,6 +450,7 @@ mod tests {
                 Management Commands:
                   container   Manage containers
                   image       Manage images
+                  registry    Serve images
                   system      Manage kist
 
                 Commands:

@@ -83,7 +83,10 @@ fn the_directory_can_be_read_with_cat() {
     "#]]
     .assert_eq(&(tree(root.path()).join("\n") + "\n"));
     let tag = fs::read_to_string(root.join("repositories/library+a/tags/v1")).unwrap();
-    expect![[r#"{"format":1,"record":{"digest":"sha256:c3741777c83687195e3e56ffde5f0afa14066dfe99601d60ac266acc442687ce"}}"#]].assert_eq(&tag);
+    expect![[
+        r#"{"format":1,"record":{"digest":"sha256:c3741777c83687195e3e56ffde5f0afa14066dfe99601d60ac266acc442687ce"}}"#
+    ]]
+    .assert_eq(&tag);
 }
 
 #[test]
