@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::Access;
 use super::body::Body;
@@ -25,6 +25,8 @@ pub(super) struct Registry {
     pub(super) access: Access,
     pub(super) users: Option<Users>,
     pub(super) upstream: Option<Arc<dyn Upstream>>,
+    /// For manifests that are not small, since they are held in memory.
+    pub(super) large: Semaphore,
     /// Something was deleted.
     pub(super) garbage: Notify,
     pub(super) say: Say,
@@ -59,8 +61,10 @@ impl Registry {
             }
             refusal.respond()
         });
-        // A client that still sends would not read what it is told.
-        incoming::drain(&mut body).await;
+        // A client that still sends would not read what it is told; one that waits to be asked must not be.
+        if asked.header("expect").is_none() {
+            incoming::drain(&mut body).await;
+        }
         let headers = response.headers_mut();
         headers.insert("docker-distribution-api-version", HeaderValue::from_static("registry/2.0"));
         headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

@@ -53,24 +53,25 @@ impl Listener {
         let (end, ending) = watch::channel(());
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
-            let place = places.clone().acquire_owned().await.expect("nobody closes the semaphore");
-            let mut accept = pin!(self.tcp.accept());
+            let mut accept = pin!(async {
+                let place = places.clone().acquire_owned().await.expect("nobody closes the semaphore");
+                (place, self.tcp.accept().await)
+            });
             let accepted = poll_fn(|cx| match ends.as_mut().poll(cx) {
                 Poll::Ready(()) => Poll::Ready(None),
                 Poll::Pending => accept.as_mut().poll(cx).map(Some),
             });
-            match accepted.await {
-                None => break,
-                Some(Ok((stream, _))) => {
-                    let (registry, tls, ending) = (self.registry.clone(), self.tls.clone(), ending.clone());
-                    tokio::spawn(async move {
-                        converse(registry, tls, stream, ending).await;
-                        drop(place);
-                    });
-                }
+            let Some((place, accepted)) = accepted.await else { break };
+            let Ok((stream, _)) = accepted else {
                 // Of the connection, or of too many files: the next one may do.
-                Some(Err(_)) => tokio::time::sleep(Duration::from_millis(10)).await,
-            }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                continue;
+            };
+            let (registry, tls, ending) = (self.registry.clone(), self.tls.clone(), ending.clone());
+            tokio::spawn(async move {
+                converse(registry, tls, stream, ending).await;
+                drop(place);
+            });
         }
         drop(self.tcp);
         // Nobody listens when nobody is connected.

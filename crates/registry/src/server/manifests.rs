@@ -1,15 +1,15 @@
 //! Requests for manifests.
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::{Response, StatusCode};
 use spec::digest::{Algorithm, BlobDigest, Hasher};
 
 use super::answer::{Asked, Registry};
 use super::body::Body;
 use super::document::{Document, MANIFEST_MAX};
-use super::incoming;
+use super::incoming::{self, STALL};
 use super::names::{Repository, Tag, Which};
-use super::reply::{self, Answer, DIGEST};
+use super::reply::{self, Answer, Code, DIGEST, Refusal};
 use super::storage::{Demand, Manifest, StorageError};
 
 impl Registry {
@@ -34,7 +34,7 @@ impl Registry {
         which: Which,
         body: &mut Incoming,
     ) -> Answer {
-        let bytes = incoming::whole(body, MANIFEST_MAX).await?;
+        let bytes = self.manifest_body(body).await?;
         // Parameters say nothing about a manifest.
         let outside = asked.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default().trim();
         let document = Document::read(outside, &bytes).map_err(StorageError::from)?;
@@ -51,6 +51,17 @@ impl Registry {
         };
         let manifest = Manifest { media_type, digest, bytes };
         self.keep_manifest(name, manifest, tags).await
+    }
+
+    /// Small ones at any number, others in turns.
+    async fn manifest_body(&self, body: &mut Incoming) -> Result<Vec<u8>, Refusal> {
+        const SMALL: u64 = 256 << 10;
+        let small = body.size_hint().upper().is_some_and(|size| size <= SMALL);
+        let _turn = if small { None } else { self.large.acquire().await.ok() };
+        let arrived = tokio::time::timeout(2 * STALL, incoming::whole(body, MANIFEST_MAX)).await;
+        arrived.unwrap_or_else(|_| {
+            Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, Code::SizeInvalid, "the manifest takes too long"))
+        })
     }
 
     async fn keep_manifest(&self, name: Repository, manifest: Manifest, tags: Vec<Tag>) -> Answer {

@@ -43,7 +43,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sys::signalfd::Signals;
 use tokio::runtime;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 
 use self::answer::Registry;
@@ -58,6 +58,9 @@ pub use self::storage::{
 };
 pub use self::upstream::{Asked, Chunks, Fetched, Upstream, UpstreamError};
 pub use self::users::UsersError;
+
+/// Pushed at once; others wait.
+const LARGE_MANIFESTS: usize = 16;
 
 /// A registry to be served.
 pub struct Serve {
@@ -128,10 +131,13 @@ pub fn serve(serve: Serve) -> Result<(), ServeError> {
         end.send(())
     });
     let runtime = runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::Start)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         Server::bind(serve).await?.run(async { drop(ends.await) }).await;
         Ok(())
-    })
+    });
+    // What still collects garbage may be stopped anywhere.
+    runtime.shutdown_background();
+    served
 }
 
 /// A registry that has its address.
@@ -156,8 +162,8 @@ impl Server {
         let address = tcp.local_addr().map_err(failed)?;
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         say(&format!("registry listening on {scheme}://{address}"));
-        let garbage = Notify::new();
-        let registry = Arc::new(Registry { storage, access, users, upstream, garbage, say });
+        let (large, garbage) = (Semaphore::new(LARGE_MANIFESTS), Notify::new());
+        let registry = Arc::new(Registry { storage, access, users, upstream, large, garbage, say });
         Ok(Server { listener: Listener { tcp, tls: acceptor, registry }, address })
     }
 
@@ -170,9 +176,9 @@ impl Server {
     /// Serves until `ends` is over, then answers what was asked and returns.
     pub async fn run(self, ends: impl Future<Output = ()>) {
         let registry = self.listener.registry.clone();
-        // A registry that nobody can write to has no garbage, and may lie where nothing can be written.
-        let collector =
-            (registry.access == Access::ReadWrite).then(|| tokio::spawn(async move { registry.collect().await }));
+        // A registry that nothing comes to has no garbage, and may lie where nothing can be written.
+        let grows = registry.access == Access::ReadWrite || registry.upstream.is_some();
+        let collector = grows.then(|| tokio::spawn(async move { registry.collect().await }));
         self.listener.run(ends).await;
         if let Some(collector) = collector {
             collector.abort();

@@ -1,5 +1,7 @@
 //! Requests that bring blobs.
 
+use std::time::Duration;
+
 use hyper::body::Incoming;
 use hyper::{Response, StatusCode};
 use spec::digest::{Algorithm, BlobDigest};
@@ -90,9 +92,22 @@ impl Registry {
         Ok(reply::empty(StatusCode::NO_CONTENT, &[]))
     }
 
+    /// A client that lost its connection comes back before the request on it has ended: that one is waited for.
     async fn open(&self, name: &Repository, id: &UploadId) -> Result<Box<dyn Upload>, Refusal> {
+        const TRIES: usize = 50;
+        const PAUSE: Duration = Duration::from_millis(20);
+        for _ in 1..TRIES {
+            match self.try_open(name, id).await {
+                Err(StorageError::UploadBusy(_)) => tokio::time::sleep(PAUSE).await,
+                other => return Ok(other?),
+            }
+        }
+        Ok(self.try_open(name, id).await?)
+    }
+
+    async fn try_open(&self, name: &Repository, id: &UploadId) -> Result<Box<dyn Upload>, StorageError> {
         let (name, id) = (name.clone(), id.clone());
-        Ok(self.block(move |storage| storage.upload(&name, &id)).await?)
+        self.block(move |storage| storage.upload(&name, &id)).await
     }
 }
 

@@ -40,7 +40,7 @@ impl Files {
     pub(super) fn list_tags(&self, repository: &Repository, page: &Page) -> Result<Listed, StorageError> {
         let place = self.place(repository);
         let names = list(&place.tags())?;
-        if names.is_empty() && !place.is_there() {
+        if names.is_empty() && !place.is_known()? {
             return Err(StorageError::NameUnknown(repository.clone()));
         }
         Ok(page.of(names))

@@ -282,6 +282,16 @@ impl Place {
     fn is_there(&self) -> bool {
         self.0.is_dir()
     }
+
+    /// Whether a client would say that it exists: an upload alone does not make it.
+    fn is_known(&self) -> Result<bool, StorageError> {
+        for dir in [self.tags(), self.manifests(), self.blobs()] {
+            if !list(&dir)?.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 fn digest_file(digest: &BlobDigest) -> String {
@@ -292,8 +302,15 @@ fn digest_of_file(name: &str) -> Option<BlobDigest> {
     name.replacen('-', ":", 1).parse().ok().map(BlobDigest)
 }
 
+/// With those above it, and so that none is lost with what is written into it.
 fn make_dir(dir: &Path) -> Result<(), StorageError> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StorageError::io("making", dir))
+    let made = faults::act("make directory").and_then(|()| DirBuilder::new().mode(0o700).create(dir));
+    match (made, dir.parent()) {
+        (Ok(()), Some(above)) => sync_dir(above),
+        (Err(e), _) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        (Err(e), Some(above)) if e.kind() == io::ErrorKind::NotFound => make_dir(above).and_then(|()| make_dir(dir)),
+        (made, _) => made.map_err(StorageError::io("making", dir)),
+    }
 }
 
 fn sync_dir(dir: &Path) -> Result<(), StorageError> {
