@@ -22,6 +22,7 @@ mod restart;
 mod review;
 mod run;
 mod security;
+mod serve;
 mod storm;
 mod tty;
 
