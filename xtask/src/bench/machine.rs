@@ -32,7 +32,7 @@ pub(super) fn describe(peers: &Peers) -> Result<String> {
     for engine in &peers.engines {
         text += &format!(" {};", engine.ok(&["--version"])?.lines().next().unwrap_or_default());
     }
-    for program in ["crun", "runc"] {
+    for program in ["crun", "runc", "containerd", "skopeo", "docker-registry"] {
         text += &format!(" {};", output(Command::new(program).arg("--version"))?.lines().next().unwrap_or_default());
     }
     Ok(text)
@@ -96,6 +96,6 @@ fn files(dir: &Path) -> u64 {
         .sum()
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(super) fn read(path: impl AsRef<Path>) -> String {
     fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

@@ -1,13 +1,16 @@
 //! kist against its peers from Debian's packages, in one run: samples are interleaved, each waits for an idle run queue, and what counts
 //! is the ratio, because absolute times do not carry over to another machine. Prints Markdown for `docs/benchmarks.md`.
 //!
-//! The peers get private roots below one directory in `/var/tmp` and a private daemon on a unix socket, stopped by its process number;
+//! The peers get private roots below one directory in `/var/tmp` and private daemons on unix sockets and on loopback, stopped by their process numbers;
 //! nothing of them stays but the packages.
 
 mod crun;
+mod daemon;
+mod debian;
 mod image;
 mod machine;
 mod peers;
+mod pull;
 mod sample;
 mod scenes;
 
@@ -24,12 +27,13 @@ struct Effort {
     containers_listed: usize,
     at_once: usize,
     churn_seconds: u64,
+    pulls: usize,
 }
 
-const FULL: Effort = Effort { samples: 50, containers_listed: 1000, at_once: 50, churn_seconds: 20 };
-const QUICK: Effort = Effort { samples: 10, containers_listed: 50, at_once: 10, churn_seconds: 3 };
+const FULL: Effort = Effort { samples: 50, containers_listed: 1000, at_once: 50, churn_seconds: 20, pulls: 5 };
+const QUICK: Effort = Effort { samples: 10, containers_listed: 50, at_once: 10, churn_seconds: 3, pulls: 2 };
 
-const SCENES: [&str; 6] = ["run", "exec", "memory", "ps", "storm", "churn"];
+const SCENES: [&str; 8] = ["run", "exec", "memory", "ps", "storm", "churn", "pull", "pull-zstd"];
 
 pub(crate) fn bench(args: &[&str]) -> Result<()> {
     let effort = if args.contains(&"--quick") { QUICK } else { FULL };

@@ -1,17 +1,16 @@
 //! The contenders: installed by name, started privately, stopped by number.
 
 use super::crun::Bundle;
+use super::daemon::Daemon;
 use super::{ensure_root, image, memory, utf8};
-use crate::run::{self, output, release_program, succeed};
-use anyhow::{Context, Result, bail};
+use crate::run::{self, output, release_program};
+use anyhow::{Context, Result};
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 13] = [
     ("docker.io", "/usr/sbin/dockerd"),
     ("docker.io", "/usr/bin/docker"),
     ("containerd", "/usr/bin/containerd"),
@@ -19,6 +18,12 @@ const PACKAGES: [(&str, &str); 7] = [
     ("crun", "/usr/bin/crun"),
     ("podman", "/usr/bin/podman"),
     ("busybox-static", "/bin/busybox"),
+    ("docker-registry", "/usr/bin/docker-registry"),
+    ("skopeo", "/usr/bin/skopeo"),
+    ("time", "/usr/bin/time"),
+    ("openssl", "/usr/bin/openssl"),
+    ("libdeflate-tools", "/usr/bin/libdeflate-gunzip"),
+    ("zstd", "/usr/bin/zstd"),
 ];
 
 /// Installs what is missing.
@@ -64,14 +69,17 @@ impl Engine {
 pub(super) struct Peers {
     pub(super) engines: Vec<Engine>,
     pub(super) bundle: Bundle,
-    daemon: Child,
+    /// Docker's.
+    pub(super) daemon: Daemon,
+    pub(super) dir: PathBuf,
 }
 
 impl Peers {
     pub(super) fn start(dir: &Path) -> Result<Peers> {
         let image = image::make(dir)?;
         let (daemon, docker) = dockerd(dir)?;
-        let mut peers = Peers { engines: vec![kist(dir), docker, podman(dir)?], bundle: Bundle::default(), daemon };
+        let engines = vec![kist(dir), docker, podman(dir)?];
+        let mut peers = Peers { engines, bundle: Bundle::default(), daemon, dir: dir.to_owned() };
         let ready = peers.load(&image, dir);
         if ready.is_err() {
             peers.stop()?;
@@ -92,12 +100,10 @@ impl Peers {
         self.engines.iter().find(|engine| engine.name == name).expect("the engines are named in this file")
     }
 
-    /// Removes every container and ends the daemon, which ends its containerd.
+    /// Removes every container; the daemon ends with us, and its containerd with it.
     pub(super) fn stop(&mut self) -> Result<()> {
         let bundle = self.bundle.remove();
         let removed: Vec<_> = self.engines.iter().map(Engine::remove_all).collect();
-        succeed(Command::new("kill").arg(self.daemon.id().to_string()))?;
-        self.daemon.wait()?;
         bundle.and(removed.into_iter().collect())
     }
 }
@@ -109,26 +115,17 @@ fn kist(dir: &Path) -> Engine {
     Engine { name: "kist", program: release_program(), args, env: Vec::new(), monitor: "kist-monitor", mark: root }
 }
 
-fn dockerd(dir: &Path) -> Result<(Child, Engine)> {
+fn dockerd(dir: &Path) -> Result<(Daemon, Engine)> {
     let root = dir.join("docker");
     fs::create_dir(&root)?;
     let socket = root.join("docker.sock");
-    let log = fs::File::create(root.join("log"))?;
     let mut command = Command::new("/usr/sbin/dockerd");
     command.arg("--data-root").arg(root.join("data")).arg("--exec-root").arg(memory(dir).join("docker"));
     command.arg("--pidfile").arg(root.join("pid")).arg("-H").arg(format!("unix://{}", utf8(&socket)));
     command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"]);
     command.args(["--storage-driver", "overlay2", "--config-file"]).arg(root.join("daemon.json"));
     fs::write(root.join("daemon.json"), "{}")?;
-    let mut daemon = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while UnixStream::connect(&socket).is_err() {
-        if Instant::now() > deadline || daemon.try_wait()?.is_some() {
-            let _ = daemon.kill();
-            bail!("dockerd does not answer:\n{}", fs::read_to_string(root.join("log")).unwrap_or_default());
-        }
-        sleep(Duration::from_millis(50));
-    }
+    let daemon = Daemon::start(&mut command, &root.join("log"), || UnixStream::connect(&socket).is_ok())?;
     let engine = Engine {
         name: "docker",
         program: "/usr/bin/docker".into(),

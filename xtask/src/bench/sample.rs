@@ -9,8 +9,13 @@ use std::time::{Duration, Instant};
 /// Runs the command once on a machine at rest and says how long it took, from before the spawn to after the wait. std spawns with
 /// CLONE_VFORK, so the size of this program does not count.
 pub(super) fn once(command: &mut Command) -> Result<Duration> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     wait_for_rest();
+    promptly(command)
+}
+
+/// The same without the rest before it.
+pub(super) fn promptly(command: &mut Command) -> Result<Duration> {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let begin = Instant::now();
     let child = command.spawn().with_context(|| format!("{command:?}"))?;
     let output = child.wait_with_output()?;
@@ -22,7 +27,7 @@ pub(super) fn once(command: &mut Command) -> Result<Duration> {
 }
 
 /// Until nobody but us is on the run queue, twice in a row; at most five seconds, because a machine shared with others may never rest.
-fn wait_for_rest() {
+pub(super) fn wait_for_rest() {
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut rests = 0;
     while rests < 2 && Instant::now() < deadline {

@@ -1,8 +1,10 @@
 //! What is measured. Every scene leaves the engines as it found them.
 
 use super::Effort;
+use super::debian::Codec;
 use super::machine::{holdings, monitors};
 use super::peers::{Engine, Peers};
+use super::pull::pull;
 use super::sample::{Contender, Table, once};
 use anyhow::{Context, Result, bail, ensure};
 use std::process::Stdio;
@@ -17,6 +19,8 @@ pub(super) fn play(scene: &str, peers: &Peers, effort: Effort) -> Result<()> {
         "ps" => ps(peers, effort),
         "storm" => storm(peers, effort),
         "churn" => churn(peers, effort),
+        "pull" => pull(peers, effort, Codec::Gzip),
+        "pull-zstd" => pull(peers, effort, Codec::Zstd),
         _ => bail!("no scene {scene}"),
     };
     println!("{}", text.with_context(|| format!("bench {scene}"))?);
