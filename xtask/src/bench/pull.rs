@@ -28,17 +28,8 @@ pub(super) fn pull(peers: &Peers, effort: Effort, codec: Codec) -> Result<String
     pullers.push(of_containerd(&containerd, &dir, &reference));
     pullers.push(of_skopeo(&dir, &reference));
     pullers.push(of_files(&image, codec, &dir));
-    let mut rows: Vec<Vec<Sample>> = pullers.iter().map(|_| Vec::new()).collect();
-    // The first round does not count.
-    for round in 0..=effort.pulls {
-        for (puller, samples) in pullers.iter_mut().zip(&mut rows) {
-            let sample = puller.sample(&registry, &dir.join("time")).with_context(|| puller.name)?;
-            if round > 0 {
-                samples.push(sample);
-            }
-        }
-    }
-    let text = markdown(&format!("`pull` into an empty store: {}", image.description), &pullers, &rows);
+    let rows = by_turns(effort.pulls, &mut pullers, &registry, &dir.join("time"))?;
+    let text = markdown(&format!("`pull` into an empty store: {}", image.description), &rows);
     pullers.truncate(engines.len() + 1);
     let again = again(&mut pullers)?;
     for engine in &engines {
@@ -154,17 +145,32 @@ fn deletion(dir: &Path) -> Command {
     command
 }
 
+type Row = (&'static str, Vec<Sample>);
+
+/// The samples of each, after one round that does not count.
+fn by_turns(rounds: usize, pullers: &mut [Puller<'_>], registry: &Daemon, report: &Path) -> Result<Vec<Row>> {
+    let mut rows: Vec<_> = pullers.iter().map(|puller| (puller.name, Vec::new())).collect();
+    for round in 0..=rounds {
+        for (puller, (_, samples)) in pullers.iter_mut().zip(&mut rows) {
+            let sample = puller.sample(registry, report).with_context(|| puller.name)?;
+            if round > 0 {
+                samples.push(sample);
+            }
+        }
+    }
+    Ok(rows)
+}
+
 /// What one pull took.
 struct Sample {
     wall: Duration,
     with_run: Option<Duration>,
-    client: Use,
-    daemon: Option<Use>,
+    client: Used,
+    daemon: Option<Used>,
     registry_cpu_seconds: f64,
 }
 
-#[derive(Clone, Copy)]
-struct Use {
+struct Used {
     cpu_seconds: f64,
     peak_kb: f64,
 }
@@ -180,7 +186,7 @@ impl Puller<'_> {
         let wall = promptly(&mut counted(&self.pull, report))?;
         let after = (cpu_seconds()?, registry.cpu_seconds()?);
         let cpu_seconds = after.0 - before.0;
-        let daemon = self.daemon.map(|daemon| Ok::<_, anyhow::Error>(Use { cpu_seconds, peak_kb: daemon.peak_kb()? }));
+        let daemon = self.daemon.map(|daemon| Ok::<_, anyhow::Error>(Used { cpu_seconds, peak_kb: daemon.peak_kb()? }));
         let daemon = daemon.transpose()?;
         let run = self.run.as_mut().map(promptly).transpose()?;
         self.empty()?;
@@ -188,7 +194,7 @@ impl Puller<'_> {
         let [user, system, peak_kb] = counted.split_whitespace().collect::<Vec<_>>()[..] else {
             anyhow::bail!("time says {counted}");
         };
-        let client = Use { cpu_seconds: user.parse::<f64>()? + system.parse::<f64>()?, peak_kb: peak_kb.parse()? };
+        let client = Used { cpu_seconds: user.parse::<f64>()? + system.parse::<f64>()?, peak_kb: peak_kb.parse()? };
         let with_run = run.map(|run| wall + run);
         Ok(Sample { wall, with_run, client, daemon, registry_cpu_seconds: after.1 - before.1 })
     }
@@ -207,46 +213,41 @@ fn counted(command: &Command, report: &Path) -> Command {
 }
 
 /// The first row is kist; the others say how many times its time they take. All but the minima are medians.
-fn markdown(title: &str, pullers: &[Puller<'_>], rows: &[Vec<Sample>]) -> String {
+fn markdown(title: &str, rows: &[Row]) -> String {
     let mut text = format!(
         "\n### {title}\n\n{} samples each, interleaved; client + daemon\n\n\
          | | min s | median s | times kist (min) | times kist (median) | CPU s | CPU s of the registry | peak MB | \
          median s with `run --rm` of `true` after it |\n|---|---:|---:|---:|---:|---:|---:|---:|---:|\n",
-        rows.first().map_or(0, Vec::len)
+        rows.first().map_or(0, |(_, samples)| samples.len())
     );
     let mut ours = None;
-    for (puller, samples) in pullers.iter().zip(rows) {
-        let wall = |sample: &Sample| sample.wall.as_secs_f64();
-        let (min, median) = (sorted(samples, wall)[0], middle(samples, wall));
+    for (name, samples) in rows {
+        let each = |of: fn(&Sample) -> Option<f64>| sorted(samples.iter().filter_map(of).collect());
+        let cell = |of: fn(&Sample) -> Option<f64>| middle(&each(of)).map(|middle| format!("{middle:.2}"));
+        let pair = |client, daemon| [cell(client), cell(daemon)].into_iter().flatten().collect::<Vec<_>>().join(" + ");
+        let wall = each(|sample| Some(sample.wall.as_secs_f64()));
+        let (min, median) = (wall.first().copied().unwrap_or(f64::NAN), middle(&wall).unwrap_or(f64::NAN));
         let (our_min, our_median) = *ours.get_or_insert((min, median));
-        let both = |of: fn(Use) -> f64| {
-            let client = format!("{:.1}", middle(samples, |sample| of(sample.client)));
-            let daemon = |_| format!(" + {:.1}", middle(samples, |sample| sample.daemon.map_or(0.0, of)));
-            client + &puller.daemon.map_or_else(String::new, daemon)
-        };
-        let run = |_| format!("{:.2}", middle(samples, |sample| sample.with_run.map_or(f64::NAN, |s| s.as_secs_f64())));
         text += &format!(
-            "| {} | {min:.2} | {median:.2} | {:.1} | {:.1} | {} | {:.1} | {} | {} |\n",
-            puller.name,
+            "| {name} | {min:.2} | {median:.2} | {:.1} | {:.1} | {} | {} | {} | {} |\n",
             min / our_min,
             median / our_median,
-            both(|used| used.cpu_seconds),
-            middle(samples, |sample| sample.registry_cpu_seconds),
-            both(|used| used.peak_kb / 1024.0),
-            puller.run.as_ref().map_or_else(String::new, run),
+            pair(|s| Some(s.client.cpu_seconds), |s| Some(s.daemon.as_ref()?.cpu_seconds)),
+            cell(|s| Some(s.registry_cpu_seconds)).unwrap_or_default(),
+            pair(|s| Some(s.client.peak_kb / 1024.0), |s| Some(s.daemon.as_ref()?.peak_kb / 1024.0)),
+            cell(|s| Some(s.with_run?.as_secs_f64())).unwrap_or_default(),
         );
     }
     text
 }
 
-fn middle(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> f64 {
-    sorted(samples, of)[samples.len() / 2]
-}
-
-fn sorted(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> Vec<f64> {
-    let mut values: Vec<_> = samples.iter().map(of).collect();
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
+}
+
+fn middle(sorted: &[f64]) -> Option<f64> {
+    sorted.get(sorted.len() / 2).copied()
 }
 
 /// The pull of a tag that has not changed; leaves the image in all stores.
@@ -257,4 +258,35 @@ fn again(pullers: &mut [Puller<'_>]) -> Result<String> {
         contenders.push(contender);
     }
     Ok(Table::interleaved(20, &mut contenders)?.markdown("`pull` of the same again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sample, Used, markdown};
+    use expect_test::expect;
+    use std::time::Duration;
+
+    #[test]
+    fn only_who_has_a_daemon_and_runs_containers_says_so() {
+        let sample = |seconds, daemon: bool| Sample {
+            wall: Duration::from_secs(seconds),
+            with_run: daemon.then_some(Duration::from_secs(seconds + 1)),
+            client: Used { cpu_seconds: 0.25, peak_kb: 2048.0 },
+            daemon: daemon.then_some(Used { cpu_seconds: 7.5, peak_kb: 92160.0 }),
+            registry_cpu_seconds: 0.5,
+        };
+        let kist = vec![sample(3, false), sample(2, false), sample(4, false)];
+        let docker = vec![sample(12, true), sample(18, true), sample(14, true)];
+        expect![[r#"
+
+            ### `pull`
+
+            3 samples each, interleaved; client + daemon
+
+            | | min s | median s | times kist (min) | times kist (median) | CPU s | CPU s of the registry | peak MB | median s with `run --rm` of `true` after it |
+            |---|---:|---:|---:|---:|---:|---:|---:|---:|
+            | kist | 2.00 | 3.00 | 1.0 | 1.0 | 0.25 | 0.50 | 2.00 |  |
+            | docker | 12.00 | 14.00 | 6.0 | 4.7 | 0.25 + 7.50 | 0.50 | 2.00 + 90.00 | 15.00 |
+        "#]].assert_eq(&markdown("`pull`", &[("kist", kist), ("docker", docker)]));
+    }
 }
