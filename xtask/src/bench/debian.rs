@@ -100,11 +100,12 @@ pub(super) struct Image {
     pub(super) description: String,
 }
 
-/// The image in one codec; makes it below `dir` if this machine has none yet.
-pub(super) fn image(dir: &Path, codec: Codec) -> Result<Image> {
+/// The image in one codec; makes it if this machine has none yet.
+pub(super) fn image(codec: Codec) -> Result<Image> {
     let layout = PathBuf::from(format!("/var/tmp/kist-bench-image-{FORMAT}"));
     if !layout.exists() {
-        let making = dir.join("image");
+        let making = layout.with_extension("part");
+        let _ = fs::remove_dir_all(&making);
         make(&making).context("making the image")?;
         fs::rename(making, &layout)?;
     }

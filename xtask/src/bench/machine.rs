@@ -18,7 +18,7 @@ pub(super) fn describe(peers: &Peers) -> Result<String> {
     let memory = read("/proc/meminfo");
     let memory = memory.lines().next().unwrap_or_default().split_whitespace().nth(1).unwrap_or_default().to_owned();
     let kernel = read("/proc/sys/kernel/osrelease");
-    let file_system = output(Command::new("stat").args(["-f", "-c", "%T", "/var/tmp"]))?;
+    let file_system = output(Command::new("stat").args(["-f", "-c", "%T"]).arg(&peers.dir))?;
     let cgroups = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         "v2"
     } else {

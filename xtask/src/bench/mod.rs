@@ -1,8 +1,8 @@
 //! kist against its peers from Debian's packages, in one run: samples are interleaved, each waits for an idle run queue, and what counts
 //! is the ratio, because absolute times do not carry over to another machine. Prints Markdown for `docs/benchmarks.md`.
 //!
-//! The peers get private roots below one directory in `/var/tmp` and private daemons on unix sockets and on loopback, stopped by their process numbers;
-//! nothing of them stays but the packages.
+//! The peers get private roots below one directory in `/var/tmp`, or where `KIST_BENCH_DIR` says, and private daemons on unix sockets and
+//! on loopback, stopped by their process numbers; nothing of them stays but the packages and the image that is pulled.
 
 mod crun;
 mod daemon;
@@ -70,12 +70,14 @@ fn without_hybrid(args: &[&str]) -> Result<()> {
     crate::run::succeed(&mut command)
 }
 
-/// A directory of our own on a disk: overlay does not lie on overlay, nor on every tmpfs.
+/// A directory of our own on a disk: overlay does not lie on overlay, nor on every tmpfs. `KIST_BENCH_DIR` says on which, as ext4 without
+/// a journal is slow to make files where many were removed in the last minutes.
 struct Dir(PathBuf);
 
 impl Dir {
     fn new() -> Result<Dir> {
-        let path = PathBuf::from(format!("/var/tmp/kist-bench-{}", std::process::id()));
+        let on = std::env::var_os("KIST_BENCH_DIR").map_or_else(|| "/var/tmp".into(), PathBuf::from);
+        let path = on.join(format!("kist-bench-{}", std::process::id()));
         for path in [&path, &memory(&path)] {
             fs::create_dir(path).with_context(|| path.display().to_string())?;
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub(super) fn pull(peers: &Peers, effort: Effort, codec: Codec) -> Result<String> {
     let dir = peers.dir.join("pull").join(codec.name());
     fs::create_dir_all(&dir)?;
-    let image = debian::image(&dir, codec)?;
+    let image = debian::image(codec)?;
     let (registry, reference) = serve(&image, &dir)?;
     let containerd = containerd(&dir, &memory(&peers.dir))?;
     // Docker 20.10 knows no zstd.
