@@ -10,7 +10,9 @@ mod host;
 pub mod image;
 mod names;
 pub mod registry;
+pub mod serve;
 pub mod system;
+pub mod upstream;
 
 pub use error::Error;
 pub use host::Host;

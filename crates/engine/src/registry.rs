@@ -35,16 +35,7 @@ impl Session {
     /// # Errors
     /// The settings cannot be read, or make no sense.
     pub fn open(settings: &Settings) -> Result<Session, Error> {
-        let registries = Registries::open(&settings.config_dir).map_err(Error::other("the settings for registries"))?;
-        let client = Client::new(client::Settings {
-            mirrors: registries.mirrors,
-            insecure: registries.insecure,
-            certs_dirs: vec![settings.config_dir.join("certs.d"), DOCKER_CERTS.into()],
-            credentials: settings.credentials.clone(),
-            proxy: settings.proxy.clone(),
-            user_agent: concat!("kist/", env!("CARGO_PKG_VERSION")).to_owned(),
-            patience: Patience::usual(),
-        });
+        let client = client(settings)?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         Ok(Session { client, runtime: runtime.map_err(Error::io("starting the client of registries"))? })
     }
@@ -56,6 +47,20 @@ impl Session {
     pub(crate) fn run<T>(&self, what: impl Future<Output = T>) -> T {
         self.runtime.block_on(what)
     }
+}
+
+/// A client by these settings, for whoever has a runtime of his own. Opens nothing yet.
+pub(crate) fn client(settings: &Settings) -> Result<Client, Error> {
+    let registries = Registries::open(&settings.config_dir).map_err(Error::other("the settings for registries"))?;
+    Ok(Client::new(client::Settings {
+        mirrors: registries.mirrors,
+        insecure: registries.insecure,
+        certs_dirs: vec![settings.config_dir.join("certs.d"), DOCKER_CERTS.into()],
+        credentials: settings.credentials.clone(),
+        proxy: settings.proxy.clone(),
+        user_agent: concat!("kist/", env!("CARGO_PKG_VERSION")).to_owned(),
+        patience: Patience::usual(),
+    }))
 }
 
 /// Shows a login to a registry. Answers the identity token to keep in place of the password, where the registry gives one.

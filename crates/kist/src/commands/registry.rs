@@ -1,12 +1,14 @@
 //! `kist registry serve`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use registry::server::{Access, Files, Serve, Tls, serve};
+use engine::serve::Own;
+use engine::upstream::Behind;
+use registry::server::{Access, Files, Serve, Storage, Tls, Upstream, serve};
 
 use crate::cli::{Cli, note};
-use crate::report::Report;
+use crate::report::{Report, chain};
 use crate::verb::{Args, Takes, Verb, Words, flag};
 
 const LISTEN: &str = "127.0.0.1:5000";
@@ -21,8 +23,9 @@ pub(crate) static REGISTRY_SERVE: Verb = Verb {
     flags: &[&[
         flag("htpasswd", Takes::One("file"), "Let in only the users of this file (made with htpasswd -B)"),
         flag("listen", Takes::One("address"), "Host and port to listen on (default \"127.0.0.1:5000\")"),
+        flag("proxy", Takes::One("registry"), "Fetch what is not here from this registry, and keep it"),
         flag("read-only", Takes::Switch, "Let clients pull, and neither push nor delete"),
-        flag("storage", Takes::One("directory"), "Where the images are (default \"registry\" in kist's root)"),
+        flag("storage", Takes::One("directory"), "Serve this directory instead of kist's own images"),
         flag("tls-cert", Takes::One("file"), "Certificate in PEM, followed by those that lead to a root"),
         flag("tls-key", Takes::One("file"), "Key of the certificate in PEM"),
     ]],
@@ -31,26 +34,35 @@ pub(crate) static REGISTRY_SERVE: Verb = Verb {
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let path = |flag: &str| args.text(flag).map(|path| cli.working_dir().join(path));
-    let storage = match path("storage") {
-        Some(dir) => dir,
-        None => {
-            // Makes the root as the engine wants it.
+    let behind = args.text("proxy").map(|upstream| Behind::new(&cli.registries(), upstream)).transpose()?;
+    let storage: Arc<dyn Storage> = match (path("storage"), &behind) {
+        (Some(dir), _) => Arc::new(files(&dir)?),
+        (None, Some(behind)) => {
             cli.host()?;
-            cli.root().join("registry")
+            // What comes from one registry is no other's.
+            Arc::new(files(&cli.root().join("proxies").join(behind.registry()))?)
+        }
+        (None, None) => {
+            let store = cli.host()?.store;
+            Arc::new(Own { store, pushed: files(&cli.root().join("registry"))? })
         }
     };
     let access = if args.on("read-only") { Access::ReadOnly } else { Access::ReadWrite };
     let served = serve(Serve {
         listen: args.text("listen").unwrap_or(LISTEN).to_owned(),
-        storage: Arc::new(Files::open(&storage).map_err(|error| failed(&error))?),
+        storage,
         access,
         htpasswd: path("htpasswd"),
         tls: tls(path("tls-cert"), path("tls-key"))?,
-        upstream: None,
+        upstream: behind.map(|behind| Arc::new(behind) as Arc<dyn Upstream>),
         say: Arc::new(note),
     });
     served.map_err(|error| failed(&error))?;
     Ok(0)
+}
+
+fn files(dir: &Path) -> Result<Files, Report> {
+    Files::open(dir).map_err(|error| failed(&error))
 }
 
 fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>, Report> {
@@ -62,11 +74,5 @@ fn tls(certificate: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<Tls>
 }
 
 fn failed(error: &dyn std::error::Error) -> Report {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(&format!(": {cause}"));
-        source = cause.source();
-    }
-    Report::plain(text)
+    Report::plain(chain(error))
 }

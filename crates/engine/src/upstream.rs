@@ -1,0 +1,126 @@
+//! `registry serve --proxy`: the registry behind ours, asked by the same client that pulls.
+
+use std::io;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use registry::client::{BlobBody, Client, ClientError, Document, Span};
+use registry::server::{Asked, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
+use spec::digest::BlobDigest;
+use spec::reference::Reference;
+
+use crate::error::Error;
+use crate::registry::{Settings, client};
+
+/// Another registry, by name.
+pub struct Behind {
+    client: Client,
+    registry: String,
+}
+
+impl Behind {
+    /// `docker.io`, `registry.example:5000`, `https://…`; opens nothing yet.
+    ///
+    /// # Errors
+    /// It is no registry's name; the settings for registries.
+    pub fn new(settings: &Settings, typed: &str) -> Result<Behind, Error> {
+        let registry = typed.trim_start_matches("https://").trim_end_matches('/');
+        let named = format!("{registry}/x").parse::<Reference>().is_ok_and(|parsed| parsed.registry() == registry);
+        if !named {
+            return Err(Error::Invalid(format!(
+                "{typed:?} is not the name of a registry: write host[:port]; one without TLS is named under \"insecure\" in registries.json"
+            )));
+        }
+        Ok(Behind { client: client(settings)?, registry: registry.to_owned() })
+    }
+
+    /// Its name, safe as a file's.
+    #[must_use]
+    pub fn registry(&self) -> &str {
+        &self.registry
+    }
+
+    fn reference(&self, repository: &Repository, suffix: &str) -> Result<Reference, UpstreamError> {
+        let text = format!("{}/{repository}{suffix}", self.registry);
+        text.parse().map_err(|e| UpstreamError(format!("{text}: {e}")))
+    }
+}
+
+impl Upstream for Behind {
+    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Asked<'a, Manifest> {
+        Box::pin(async move {
+            let suffix = match which {
+                Which::Tag(tag) => format!(":{tag}"),
+                Which::Digest(digest) => format!("@{digest}"),
+            };
+            let found = self.client.manifest(&self.reference(repository, &suffix)?).await;
+            let manifest = |Document { descriptor, bytes }| Manifest {
+                media_type: descriptor.media_type,
+                digest: descriptor.digest,
+                bytes,
+            };
+            answered(found.map(manifest))
+        })
+    }
+
+    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Asked<'a, Fetched> {
+        Box::pin(async move {
+            let found = self.client.blob(&self.reference(repository, "")?, digest, Span::WHOLE).await;
+            let Some(body) = answered(found)? else { return Ok(None) };
+            let size = body.total_bytes.ok_or_else(|| UpstreamError(format!("{digest} comes without its length")))?;
+            Ok(Some(Fetched { size, chunks: Box::new(Arriving(body)) }))
+        })
+    }
+}
+
+/// What the other side does not have, or does not show us, is not there.
+fn answered<T>(answer: Result<T, ClientError>) -> Result<Option<T>, UpstreamError> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error, ClientError::NotFound { .. } | ClientError::Denied { .. }) => Ok(None),
+        Err(error) => Err(UpstreamError(chain(&error))),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+}
+
+struct Arriving(BlobBody);
+
+impl Chunks for Arriving {
+    fn chunk(&mut self) -> Pin<Box<dyn Future<Output = io::Result<Option<Bytes>>> + Send + '_>> {
+        Box::pin(async { self.0.chunk().await.map_err(io::Error::other) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use registry::client::ProxySettings;
+    use registry::credentials::{ConfigFile, Surroundings};
+
+    use super::*;
+
+    #[test]
+    fn a_registry_is_named_by_its_host() {
+        let nowhere = Surroundings { path: String::new(), auth_config: None };
+        let settings = Settings {
+            config_dir: "/nonexistent".into(),
+            credentials: Arc::new(ConfigFile::open("/nonexistent".as_ref(), nowhere)),
+            proxy: ProxySettings::default(),
+        };
+        for (typed, registry) in [
+            ("docker.io", Some("docker.io")),
+            ("https://ghcr.io/", Some("ghcr.io")),
+            ("localhost:5000", Some("localhost:5000")),
+            ("http://localhost:5000", None),
+            ("docker.io/library", None),
+            ("", None),
+        ] {
+            let behind = Behind::new(&settings, typed).ok();
+            assert_eq!(behind.as_ref().map(Behind::registry), registry, "{typed}");
+        }
+    }
+}
