@@ -45,10 +45,8 @@ impl Registry {
             return Err(StorageError::BlobUnknown(unknown).into());
         };
         let size = fetched.size;
-        let body = match asked.is_head() {
-            true => Body::empty(),
-            false => Body::arriving(self.keep_blob(name, digest, fetched).await?),
-        };
+        let body =
+            if asked.is_head() { Body::empty() } else { Body::arriving(self.keep_blob(name, digest, fetched).await?) };
         Ok(with_length(body, digest, size))
     }
 

@@ -37,7 +37,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::process::Signal;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -56,7 +56,7 @@ pub use self::names::{NameError, Repository, Tag, UploadId, Which};
 pub use self::storage::{
     Blob, Content, Demand, Listed, Manifest, More, Page, Referrers, Storage, StorageError, Upload,
 };
-pub use self::upstream::{Asked, Chunks, Fetched, Upstream, UpstreamError};
+pub use self::upstream::{Answered, Chunks, Fetched, Upstream, UpstreamError};
 pub use self::users::UsersError;
 
 /// Pushed at once; others wait.
@@ -123,6 +123,9 @@ pub enum ServeError {
 /// # Errors
 /// [`ServeError`], before anything is served.
 pub fn serve(serve: Serve) -> Result<(), ServeError> {
+    // A connection and the file it reads are two descriptors, and 1024 is the usual limit. Where it cannot be raised, fewer are served.
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     // Blocked before there are other threads, so that they are blocked in all of them.
     let signals = Signals::watch(&[Signal::INT.as_raw(), Signal::TERM.as_raw()]).map_err(ServeError::Start)?;
     let (end, ends) = oneshot::channel();

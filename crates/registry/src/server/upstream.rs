@@ -18,15 +18,15 @@ use super::reply::{Code, Refusal};
 use super::storage::{Demand, Manifest, StorageError, Upload};
 
 /// What [`Upstream`] answers, in time: none for what the other side does not have.
-pub type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, UpstreamError>> + Send + 'a>>;
+pub type Answered<'a, T> = Pin<Box<dyn Future<Output = Result<Option<T>, UpstreamError>> + Send + 'a>>;
 
 /// Another registry that images come from.
 pub trait Upstream: Send + Sync + 'static {
     /// A manifest, whose bytes are those of its digest.
-    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Asked<'a, Manifest>;
+    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, Manifest>;
 
     /// A blob, which is hashed when it has arrived.
-    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Asked<'a, Fetched>;
+    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched>;
 }
 
 /// Why the other side did not answer; the text is for the log.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use registry::server::{Asked, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
+use registry::server::{Answered, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
 use spec::digest::{BlobDigest, Digest};
 use testkit::Root;
 
@@ -42,13 +42,13 @@ impl Chunks for Pieces {
 }
 
 impl Upstream for Behind {
-    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Asked<'a, Manifest> {
+    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, Manifest> {
         self.asked.lock().unwrap().push(format!("{repository} {which}"));
         let answer = self.manifest.lock().unwrap().clone().map_err(UpstreamError);
         Box::pin(async { answer })
     }
 
-    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Asked<'a, Fetched> {
+    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched> {
         self.asked.lock().unwrap().push(format!("{repository} {digest}"));
         let layer = *digest == BlobDigest(Digest::sha256(LAYER));
         let pieces = Pieces(LAYER.chunks(5).collect());

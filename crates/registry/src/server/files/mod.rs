@@ -132,6 +132,15 @@ impl Files {
         Ok(found(fs::symlink_metadata(&marker), "looking at", &marker)?.is_some())
     }
 
+    fn anybody_has(&self, digest: &BlobDigest) -> Result<bool, StorageError> {
+        for repository in self.all()? {
+            if self.marked(&repository, digest)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// All repositories, also those without manifests.
     fn all(&self) -> Result<Vec<Repository>, StorageError> {
         let names = list(&self.repositories_dir())?;
@@ -207,12 +216,7 @@ impl Storage for Files {
         let _shared = self.share()?;
         let has = match from {
             Some(from) => self.marked(from, digest)?,
-            None => self
-                .all()?
-                .iter()
-                .map(|from| self.marked(from, digest))
-                .find(|has| !matches!(has, Ok(false)))
-                .unwrap_or(Ok(false))?,
+            None => self.anybody_has(digest)?,
         };
         match self.open_blob(digest)? {
             Some(_) if has => self.mark(repository, digest),
