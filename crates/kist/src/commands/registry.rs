@@ -34,6 +34,7 @@ pub(crate) static REGISTRY_SERVE: Verb = Verb {
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let path = |flag: &str| args.text(flag).map(|path| cli.working_dir().join(path));
+    let tls = tls(path("tls-cert"), path("tls-key"))?;
     let behind = args.text("proxy").map(|upstream| Behind::new(&cli.registries(), upstream)).transpose()?;
     let storage: Arc<dyn Storage> = match (path("storage"), &behind) {
         (Some(dir), _) => Arc::new(files(&dir)?),
@@ -53,7 +54,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         storage,
         access,
         htpasswd: path("htpasswd"),
-        tls: tls(path("tls-cert"), path("tls-key"))?,
+        tls,
         upstream: behind.map(|behind| Arc::new(behind) as Arc<dyn Upstream>),
         say: Arc::new(note),
     });
