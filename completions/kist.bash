@@ -73,6 +73,9 @@ _kist() {
             kist,push)
                 cmd="kist__subcmd__push"
                 ;;
+            kist,registry)
+                cmd="kist__subcmd__registry"
+                ;;
             kist,rename)
                 cmd="kist__subcmd__rename"
                 ;;
@@ -217,6 +220,9 @@ _kist() {
             kist__subcmd__image,tag)
                 cmd="kist__subcmd__image__subcmd__tag"
                 ;;
+            kist__subcmd__registry,serve)
+                cmd="kist__subcmd__registry__subcmd__serve"
+                ;;
             kist__subcmd__system,check)
                 cmd="kist__subcmd__system__subcmd__check"
                 ;;
@@ -239,7 +245,7 @@ _kist() {
 
     case "${cmd}" in
         kist)
-            opts="-v --config --root --run-root --version run exec ps pull push images login logout version info attach create history import inspect kill load logs pause rename restart rm rmi save start stop tag unpause update wait container image system"
+            opts="-v --config --root --run-root --version run exec ps pull push images login logout version info attach create history import inspect kill load logs pause rename restart rm rmi save start stop tag unpause update wait container image registry system"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2652,6 +2658,58 @@ _kist() {
             fi
             case "${prev}" in
                 --platform)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__registry)
+            opts="serve"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        kist__subcmd__registry__subcmd__serve)
+            opts="-h --help --htpasswd --listen --proxy --read-only --storage --tls-cert --tls-key"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --htpasswd)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --listen)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --storage)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-key)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -820,7 +820,8 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand registry; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Serve images to other machines, in the foreground'
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l htpasswd -d 'Let in only the users of this file (made with htpasswd -B)' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l listen -d 'Host and port to listen on (default "127.0.0.1:5000")' -r
-complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l storage -d 'Where the images are (default "registry" in kist\'s root)' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l proxy -d 'Fetch what is not here from this registry, and keep it' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l storage -d 'Serve this directory instead of kist\'s own images' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-cert -d 'Certificate in PEM, followed by those that lead to a root' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-key -d 'Key of the certificate in PEM' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l help

@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use registry::client::{BlobBody, Client, ClientError, Document, Span};
-use registry::server::{Asked, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
+use registry::server::{Answered, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
 use spec::digest::BlobDigest;
 use spec::reference::Reference;
 
@@ -47,7 +47,7 @@ impl Behind {
 }
 
 impl Upstream for Behind {
-    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Asked<'a, Manifest> {
+    fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, Manifest> {
         Box::pin(async move {
             let suffix = match which {
                 Which::Tag(tag) => format!(":{tag}"),
@@ -63,7 +63,7 @@ impl Upstream for Behind {
         })
     }
 
-    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Asked<'a, Fetched> {
+    fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched> {
         Box::pin(async move {
             let found = self.client.blob(&self.reference(repository, "")?, digest, Span::WHOLE).await;
             let Some(body) = answered(found)? else { return Ok(None) };
@@ -77,7 +77,7 @@ impl Upstream for Behind {
 fn answered<T>(answer: Result<T, ClientError>) -> Result<Option<T>, UpstreamError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error, ClientError::NotFound { .. } | ClientError::Denied { .. }) => Ok(None),
+        Err(ClientError::NotFound { .. } | ClientError::Denied { .. }) => Ok(None),
         Err(error) => Err(UpstreamError(chain(&error))),
     }
 }
