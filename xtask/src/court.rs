@@ -13,10 +13,11 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// What the tests run beside kist, and the package of Debian that has it.
-const TOOLS: [(&str, &str); 7] = [
+const TOOLS: [(&str, &str); 8] = [
     ("attr", "/usr/bin/setfattr"),
     ("busybox-static", "/bin/busybox"),
     ("dbus-daemon", "/usr/bin/dbus-daemon"),
+    ("docker-registry", "/usr/bin/docker-registry"),
     ("libcap2-bin", "/sbin/setcap"),
     ("skopeo", "/usr/bin/skopeo"),
     ("tar", "/bin/tar"),

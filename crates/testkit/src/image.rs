@@ -295,8 +295,8 @@ impl ImageBuilder {
 }
 
 const CREATED: &str = "2026-01-02T03:04:05.000000006Z";
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 impl Compression {
     fn apply(self, tar: &[u8]) -> Vec<u8> {
@@ -320,7 +320,7 @@ impl Compression {
     }
 }
 
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

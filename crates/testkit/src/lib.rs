@@ -13,20 +13,24 @@
 )]
 
 mod busybox;
+mod docker_registry;
 mod faults;
 mod image;
 mod kist;
 mod pty;
+mod registry;
 mod root;
 mod scrub;
 mod skip;
 mod snapshot;
 
 pub use busybox::{busybox, busybox_image, debian_image};
+pub use docker_registry::DockerRegistry;
 pub use faults::{Fault, Faults, for_each_fault, for_each_kill};
 pub use image::{Compression, ImageBuilder, Layer};
 pub use kist::{Kist, Output, Running};
 pub use pty::Pty;
+pub use registry::{Answer, Asked, Bend, Proof, Registry};
 pub use root::Root;
 pub use scrub::scrub;
 pub use skip::record_skip;

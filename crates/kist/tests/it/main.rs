@@ -18,6 +18,8 @@ mod login;
 mod logs;
 mod mounts;
 mod namespaces;
+mod registry;
+mod registry_faults;
 mod restart;
 mod review;
 mod run;
