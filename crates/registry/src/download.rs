@@ -31,6 +31,16 @@ pub enum DownloadError {
     /// A partial file.
     #[error("keeping what comes")]
     File(#[source] io::Error),
+    /// Whoever named the blob said another length than who has it.
+    #[error("blob {digest} should be {want} bytes long and is {got}")]
+    Length {
+        /// Of the blob.
+        digest: BlobDigest,
+        /// As it was named.
+        want: u64,
+        /// As it is.
+        got: u64,
+    },
 }
 
 /// A blob to fetch, and where to.
@@ -154,6 +164,9 @@ impl Queue {
         let size = task.partial.size();
         let span = Span { from, to: (to < size).then_some(to) };
         let body = self.client.blob(&self.repository, &task.digest, span).await?;
+        if let Some(got) = body.total_bytes.filter(|got| *got != size) {
+            return Err(DownloadError::Length { digest: task.digest.clone(), want: size, got });
+        }
         if body.from == from {
             return take(task, body, to).await;
         }

@@ -21,6 +21,9 @@ use spec::digest::Digest;
 /// What one request fetches, and what is fetched again at most when its connection breaks at the worst moment and nothing was kept.
 pub const RANGE: u64 = 8 << 20;
 
+/// No layer is longer, whatever a manifest says: for each range there are some bytes in memory.
+const LONGEST: u64 = 1 << 40;
+
 /// Partial files that nobody asked for in this time are given up.
 pub const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
@@ -54,8 +57,13 @@ impl Partial {
     /// Takes what there is of a blob of `size` bytes in `dir`, or begins it; none while another process has it.
     ///
     /// # Errors
-    /// Of the file system.
+    /// Of the file system; a length that no layer has.
     pub fn open(dir: &Path, digest: &Digest, size: u64) -> io::Result<Option<Partial>> {
+        if size > LONGEST {
+            return Err(io::Error::other(format!(
+                "a layer of {size} bytes is announced, and more than {LONGEST} are not taken"
+            )));
+        }
         DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         let path = path(dir, digest, size);
         loop {

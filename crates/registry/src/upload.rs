@@ -142,8 +142,8 @@ pub async fn upload(client: &Client, repository: &Reference, mut blob: Growing) 
                 sleep(client.pause(breaks)).await;
                 offset = match client.upload_offset(repository, &mut upload).await {
                     Ok(offset) => offset.min(made.bytes),
-                    // It forgot the upload: all over again.
-                    Err(ClientError::NotFound { .. }) => {
+                    // It forgot the upload, or does not say how far it is (405): all over again.
+                    Err(ClientError::NotFound { .. } | ClientError::Refused { .. }) => {
                         upload = begin(client, repository).await?;
                         0
                     }

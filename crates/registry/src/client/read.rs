@@ -12,16 +12,19 @@ use serde_json::Value;
 use spec::digest::{BlobDigest, Digest, Hasher};
 use spec::image::{Descriptor, media};
 use spec::reference::Reference;
+use tokio::time::sleep;
 
 use super::Client;
 use super::ask::{Ask, To};
 use super::body::{Payload, next, whole};
 use super::error::ClientError;
-use super::origin::{Endpoint, mirrors};
+use super::origin::{Endpoint, Role, mirrors};
 use super::wire::Answer;
 
 /// The distribution specification has clients and registries take manifests of 4 MiB at least.
 const DOCUMENT_MAX_BYTES: usize = 8 << 20;
+/// Documents that break off before one is given up; that there is an answer at all has patience of its own.
+const BREAKS: u32 = 3;
 const MANIFESTS: [&str; 4] = [media::MANIFEST, media::INDEX, media::DOCKER_MANIFEST, media::DOCKER_INDEX];
 const CONTENT_DIGEST: &str = "docker-content-digest";
 
@@ -141,11 +144,8 @@ impl Client {
     }
 
     async fn manifest_at(&self, endpoint: Endpoint, reference: &Reference) -> Result<Document, ClientError> {
-        let answer = self.ask(&endpoint, manifest(Method::GET, reference)).await?;
-        let media_type = answer.header(CONTENT_TYPE).map(essence).unwrap_or_default().to_owned();
-        let said = answer.header(CONTENT_DIGEST).and_then(|digest| digest.parse().ok());
-        let host = answer.host();
-        let bytes = self.document_bytes(answer).await?;
+        let Whole { host, media_type, said, bytes } =
+            self.whole(&endpoint, &|| manifest(Method::GET, reference)).await?;
         let mut digest = checked(&host, &bytes, said.unwrap_or_else(|| Digest::sha256(&bytes)))?;
         if let Some(want) = reference.digest() {
             digest = checked(&host, &bytes, want.clone())?;
@@ -170,9 +170,8 @@ impl Client {
         reference: &Reference,
         descriptor: &Descriptor,
     ) -> Result<Vec<u8>, ClientError> {
-        let answer = self.ask(&endpoint, blob(Method::GET, reference, &descriptor.digest, Span::WHOLE)).await?;
-        let host = answer.host();
-        let bytes = self.document_bytes(answer).await?;
+        let ask = || blob(Method::GET, reference, &descriptor.digest, Span::WHOLE);
+        let Whole { host, bytes, .. } = self.whole(&endpoint, &ask).await?;
         if bytes.len() as u64 != descriptor.size {
             let why = format!("{} has {} bytes and not {}", descriptor.digest, bytes.len(), descriptor.size);
             return Err(ClientError::broken(host, why));
@@ -243,14 +242,43 @@ impl Client {
         from(Endpoint::registry(reference.registry())?).await
     }
 
-    async fn document_bytes(&self, answer: Answer) -> Result<Vec<u8>, ClientError> {
-        let host = answer.host();
-        let bytes = whole(answer.body, &host, self.0.wire.stall(), DOCUMENT_MAX_BYTES).await?;
-        if bytes.len() > DOCUMENT_MAX_BYTES {
-            return Err(ClientError::broken(host, format!("a document of more than {DOCUMENT_MAX_BYTES} bytes")));
+    /// Asks for a document. One that breaks off is asked for again, where there is nobody else to ask.
+    async fn whole(&self, endpoint: &Endpoint, ask: &(dyn Fn() -> Ask<'static> + Sync)) -> Result<Whole, ClientError> {
+        let mut breaks = 0;
+        loop {
+            let answer = self.ask(endpoint, ask()).await?;
+            let media_type = answer.header(CONTENT_TYPE).map(essence).unwrap_or_default().to_owned();
+            let said = answer.header(CONTENT_DIGEST).and_then(|digest| digest.parse().ok());
+            let host = answer.host();
+            match whole(answer.body, &host, self.0.wire.stall(), DOCUMENT_MAX_BYTES).await {
+                Ok(bytes) if bytes.len() > DOCUMENT_MAX_BYTES => {
+                    let why = format!("a document of more than {DOCUMENT_MAX_BYTES} bytes");
+                    return Err(ClientError::broken(host, why));
+                }
+                Ok(bytes) => return Ok(Whole { host, media_type, said, bytes }),
+                Err(_) if breaks < BREAKS && endpoint.role == Role::Registry => breaks += 1,
+                Err(error) => return Err(error),
+            }
+            sleep(self.pause(breaks)).await;
         }
-        Ok(bytes)
     }
+
+    /// From now on the registry itself is asked; answers whether mirrors were asked before.
+    #[must_use]
+    pub fn avoid_mirrors(&self, registry: &str) -> bool {
+        let mirrors = mirrors(&self.0.settings, registry).unwrap_or_default();
+        let trusted: Vec<_> = mirrors.iter().filter(|mirror| !self.0.known.avoids(mirror)).collect();
+        trusted.iter().for_each(|mirror| self.0.known.avoid(mirror));
+        !trusted.is_empty()
+    }
+}
+
+/// A document and what was said about it.
+struct Whole {
+    host: String,
+    media_type: String,
+    said: Option<Digest>,
+    bytes: Vec<u8>,
 }
 
 /// An answer to come from one endpoint. Boxed, because the compiler cannot yet say of an `AsyncFn` that what it returns is `Send`.
