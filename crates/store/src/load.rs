@@ -46,6 +46,9 @@ pub enum LoadEvent {
     },
     /// The layer is unpacked and checked.
     Unpacked(DiffId),
+    /// A layer failed: no other is needed any more. Those that are being read stop at their next byte, so one that waits for it has to be
+    /// woken.
+    Failed,
 }
 
 /// An image that came.
@@ -224,6 +227,7 @@ fn gather(
             Message::Layer(_, Err(error)) => {
                 stop.store(true, Ordering::Relaxed);
                 failed.get_or_insert(error);
+                on(LoadEvent::Failed);
             }
         }
     }

@@ -72,7 +72,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
 
 fn layer_event(event: LoadEvent) -> Option<LayerEvent> {
     let (layer, state) = match event {
-        LoadEvent::Present(_) => return None,
+        LoadEvent::Present(_) | LoadEvent::Failed => return None,
         LoadEvent::Reading { layer, done_bytes: done, total_bytes: total } => {
             (layer, LayerState::Loading { done, total })
         }

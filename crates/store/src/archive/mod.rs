@@ -11,6 +11,7 @@ pub(crate) use plan::{Plan, manifest, of_manifest, plans, require};
 
 use std::io;
 
+use rustix::io::Errno;
 use spec::digest::{DiffId, Digest};
 use spec::platform::Platform;
 
@@ -95,4 +96,22 @@ pub enum LoadError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl LoadError {
+    /// Whether this machine failed, and not what was read: it has no room, or a broken disk. The same input may be taken another time.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        const LOCAL: [Errno; 7] =
+            [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::ROFS, Errno::NOMEM, Errno::MFILE, Errno::NFILE];
+        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = source {
+            let errno = error.downcast_ref().and_then(Errno::from_io_error);
+            if errno.is_some_and(|errno| LOCAL.contains(&errno)) {
+                return true;
+            }
+            source = error.source();
+        }
+        false
+    }
 }
