@@ -1,7 +1,9 @@
 //! `image prune`: what no container and, unless all are meant, no name needs.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use registry::partial;
 use spec::digest::ImageId;
 use spec::time::Time;
 use store::{Freed, Removed, Several};
@@ -14,7 +16,7 @@ use crate::host::Host;
 /// Which images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
-    /// Those without a name.
+    /// Those without a tag. A digest is no name that anybody chose: a tag that moves on leaves its image with one.
     Dangling,
     /// All.
     Unused,
@@ -32,7 +34,7 @@ pub struct Pruned {
 /// Whether an image is meant, by when it was made and its labels.
 pub type Wanted<'a> = &'a dyn Fn(Option<Time>, &BTreeMap<String, String>) -> bool;
 
-/// Removes unused images that are wanted, and what interrupted commands left in the store.
+/// Removes unused images that are wanted, and what interrupted commands left in the store, also for a next pull.
 ///
 /// # Errors
 /// The store's.
@@ -40,7 +42,7 @@ pub fn prune(host: &Host, which: Which, wanted: Wanted<'_>) -> Result<Pruned, Er
     let users = list::users(host)?;
     let mut doomed = Vec::new();
     for (image, names) in host.store.images()? {
-        let spared = users.contains_key(&image.id) || (which == Which::Dangling && !names.is_empty());
+        let spared = users.contains_key(&image.id) || (which == Which::Dangling && !names.tags.is_empty());
         if !spared && wanted(image.created(), &image.config.config.labels) {
             doomed.push(image.id);
         }
@@ -51,10 +53,15 @@ pub fn prune(host: &Host, which: Which, wanted: Wanted<'_>) -> Result<Pruned, Er
     for id in doomed.iter() {
         pruned.removed.extend(delete(host, id)?);
     }
+    let partial_bytes = partial::sweep(&host.store.partial_dir(), Duration::ZERO);
+    let partial_bytes = partial_bytes.map_err(Error::io("removing what pulls left"))?;
     let Freed { layers, disk_bytes } = host.store.collect()?;
     pruned.removed.extend(layers.into_iter().map(|chain| Removed::Deleted(chain.0)));
-    pruned.freed_bytes =
-        if doomed.is_empty() { disk_bytes } else { before.saturating_sub(host.store.usage()?.disk_bytes) };
+    pruned.freed_bytes = if doomed.is_empty() {
+        disk_bytes + partial_bytes
+    } else {
+        before.saturating_sub(host.store.usage()?.disk_bytes)
+    };
     Ok(pruned)
 }
 

@@ -101,7 +101,7 @@ impl Sift {
     /// The names to show; none: the image is left out.
     fn keeps<'a>(&self, image: &Image, names: &'a Names) -> Option<Vec<&'a Reference>> {
         let created = image.created().unwrap_or(Time::from_ns(0));
-        let kept = self.dangling.is_none_or(|dangling| dangling == names.is_empty())
+        let kept = self.dangling.is_none_or(|dangling| dangling == names.tags.is_empty())
             && self.before.is_none_or(|before| created < before)
             && self.since.is_none_or(|since| created > since)
             && self.filters.labels("label", &image.config.config.labels);
