@@ -278,8 +278,11 @@ async fn known(
         let others = repositories.iter().rev().filter_map(here).filter(|path| path != reference.path());
         // Each that fails leaves an upload behind, which the registry forgets in time.
         for path in others.take(1) {
-            if let Begun::Mounted = client.begin_upload(reference, Some((&blob.digest, &path))).await? {
-                return Ok(Some((blob.clone(), LayerState::MountedFrom(path))));
+            match client.begin_upload(reference, Some((&blob.digest, &path))).await {
+                Ok(Begun::Mounted) => return Ok(Some((blob.clone(), LayerState::MountedFrom(path)))),
+                // It need not know how to mount, nor know that repository any more: then the layer is sent.
+                Ok(Begun::Upload(_)) | Err(ClientError::NotFound { .. } | ClientError::Refused { .. }) => {}
+                Err(error) => return Err(error),
             }
         }
     }
