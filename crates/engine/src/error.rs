@@ -99,7 +99,9 @@ impl Error {
     pub(crate) fn from_pull(reference: &Reference, error: ClientError) -> Error {
         let name = reference.familiar_name();
         let or = |said: &str, otherwise: &str| if said.is_empty() { otherwise.to_owned() } else { said.to_owned() };
-        if let ClientError::NotFound { said, .. } = &error {
+        if let ClientError::NotFound { what, said, .. } = &error
+            && !what.starts_with("blob")
+        {
             let what = match said.contains("NAME_UNKNOWN") || said.contains("repository name not known") {
                 true => format!("repository {name}"),
                 false => format!("manifest for {}", reference.familiar()),

@@ -6,7 +6,7 @@ use store::{Image, ResolveError};
 
 use super::bundled;
 use super::progress::LayerEvent;
-use super::pull::{self, Pulled, pull};
+use super::pull::{self, PullEvent, Pulled, pull};
 use crate::error::Error;
 use crate::host::Host;
 use crate::registry::Session;
@@ -27,7 +27,7 @@ pub enum Pull {
 pub enum Step {
     /// The store does not hold it: `Unable to find image 'x:latest' locally`.
     NotFound(String),
-    /// It will come from a registry, or from the binary: `latest: Pulling from library/hello-world`.
+    /// It comes from a registry, which has it, or from the binary: `latest: Pulling from library/hello-world`.
     Pulling(Reference),
     /// Something new about a layer.
     Layer(LayerEvent),
@@ -92,16 +92,21 @@ fn fetch(
         Pull::Missing => on(Step::NotFound(familiar.clone())),
         Pull::Always => {}
     }
-    on(Step::Pulling(reference.clone()));
     let bundled =
         (reference.to_string() == bundled::NAME && wanted.pull == Pull::Missing).then(bundled::archive).flatten();
     if let Some(archive) = bundled {
+        on(Step::Pulling(reference));
         host.store.load(archive.as_slice(), &mut |_| {})?;
         on(Step::Bundled(familiar.clone()));
         return Ok(host.store.resolve(&familiar)?);
     }
     let request = pull::Pull { reference, platform: wanted.platform.clone() };
-    let pulled = pull(host, &connect()?, &request, &mut |event| on(Step::Layer(event)))?;
+    let pulled = pull(host, &connect()?, &request, &mut |event| {
+        on(match event {
+            PullEvent::Found => Step::Pulling(request.reference.clone()),
+            PullEvent::Layer(event) => Step::Layer(event),
+        })
+    })?;
     let image = host.store.image(&pulled.image)?;
     on(Step::Pulled(request.reference, pulled));
     Ok(image)

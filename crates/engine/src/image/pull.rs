@@ -1,6 +1,7 @@
 //! `pull`: an image comes from a registry. Layers are unpacked while they come, and nothing that is here comes again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -8,7 +9,7 @@ use registry::client::{ClientError, Document};
 use registry::download::{DownloadError, download};
 use registry::partial::{self, Partial};
 use spec::digest::{BlobDigest, DiffId, Digest, ImageId};
-use spec::image::{Index, media};
+use spec::image::{Descriptor, Index, media};
 use spec::platform::Platform;
 use spec::reference::Reference;
 use store::{Incoming, Layer, LoadError, LoadEvent, Receiving};
@@ -39,6 +40,15 @@ pub struct Pulled {
     pub newer: Newer,
 }
 
+/// What happens on the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PullEvent {
+    /// The registry has it.
+    Found,
+    /// Something new about a layer.
+    Layer(LayerEvent),
+}
+
 /// Docker's last line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newer {
@@ -56,21 +66,30 @@ pub fn pull(
     host: &Host,
     session: &Session,
     request: &Pull,
-    on: &mut (dyn FnMut(LayerEvent) + Send),
+    on: &mut (dyn FnMut(PullEvent) + Send),
 ) -> Result<Pulled, Error> {
     let Pull { reference, platform } = request;
     let refused = |e: ClientError| Error::from_pull(reference, e);
     // Room for what comes now, and nobody waits for what was given up a week ago.
     let _ = partial::sweep(&host.store.partial_dir(), partial::KEPT);
     let head = session.run(session.client().head(reference)).map_err(refused)?;
+    on(PullEvent::Found);
     let by_digest = reference.with_digest(head.digest.clone());
-    if let Some(image) = present(host, &by_digest, platform.as_ref())? {
+    let wanted = platform.clone().unwrap_or_else(Platform::host);
+    if let Some(image) = known(host, &by_digest.to_string(), |image| wanted.runs(image))? {
         let newer = name(host, reference, &image)?;
         return Ok(Pulled { digest: head.digest, image, newer });
     }
     let top = session.run(session.client().manifest(&by_digest)).map_err(refused)?;
-    let manifest = choose(session, reference, top, platform.as_ref())?;
+    let manifest = choose(session, reference, top, &wanted)?;
     let read = store::read_manifest(&manifest.descriptor, &manifest.bytes)?;
+    // For another machine, or packed otherwise: the config says what an image is.
+    let is = platform.as_ref();
+    if let Some(image) = known(host, &read.config.digest.to_string(), |image| is.is_none_or(|is| is.runs(image)))? {
+        host.store.tag(&image, &by_digest)?;
+        let newer = name(host, reference, &image)?;
+        return Ok(Pulled { digest: head.digest, image, newer });
+    }
     let config_bytes = session.run(session.client().document(reference, &read.config)).map_err(refused)?;
     let names = [reference.clone(), by_digest].into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let Document { descriptor, bytes } = manifest;
@@ -79,7 +98,10 @@ pub fn pull(
     if let Some(platform) = platform {
         receiving.require(platform)?;
     }
-    Layers { host, session, reference, receiving: &receiving, draw: Mutex::new(on) }.obtain()?;
+    let mut draw = |event| on(PullEvent::Layer(event));
+    let layers =
+        Layers { host, session, reference, receiving: &receiving, told: Mutex::default(), draw: Mutex::new(&mut draw) };
+    layers.obtain()?;
     let loaded = receiving.publish()?;
     Ok(Pulled { digest: head.digest, image: loaded.id, newer: Newer::Downloaded })
 }
@@ -92,11 +114,11 @@ pub fn tags(session: &Session, repository: &Reference) -> Result<Vec<String>, Er
     session.run(session.client().tags(repository)).map_err(|e| Error::from_pull(repository, e))
 }
 
-/// The image that is here under this digest, for this platform.
-fn present(host: &Host, by_digest: &Reference, platform: Option<&Platform>) -> Result<Option<ImageId>, Error> {
-    match host.store.resolve(&by_digest.to_string()) {
+/// The image that is here under this name, if it fits.
+fn known(host: &Host, name: &str, fits: impl FnOnce(&Platform) -> bool) -> Result<Option<ImageId>, Error> {
+    match host.store.resolve(name) {
         Ok(image) => {
-            let fits = platform.is_none_or(|platform| platform.runs(&image.config.platform()));
+            let fits = fits(&image.config.platform());
             Ok((fits && host.store.is_complete(&image)?).then_some(image.id))
         }
         Err(store::ResolveError::NotFound(_)) => Ok(None),
@@ -120,10 +142,16 @@ fn choose(
     session: &Session,
     reference: &Reference,
     mut found: Document,
-    platform: Option<&Platform>,
+    platform: &Platform,
 ) -> Result<Document, Error> {
-    let machine = Platform::host();
-    let platform = platform.unwrap_or(&machine);
+    // Which has neither a config nor layers that could be checked.
+    const SCHEMA_1: &str = "application/vnd.docker.distribution.manifest.v1+";
+    if found.descriptor.media_type.starts_with(SCHEMA_1) {
+        let name = reference.familiar();
+        return Err(Error::Invalid(format!(
+            "Docker Image manifest version 2, schema 1 is not supported: suggest the author of {name} to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2"
+        )));
+    }
     // An index within an index is one too many already, and there is no end to what a registry can invent.
     for _ in 0..4 {
         if !matches!(found.descriptor.media_type.as_str(), media::INDEX | media::DOCKER_INDEX) {
@@ -147,6 +175,8 @@ struct Layers<'a, 'd> {
     session: &'a Session,
     reference: &'a Reference,
     receiving: &'a Receiving<'a>,
+    /// What is told once about each blob.
+    told: Mutex<BTreeSet<(BlobDigest, String)>>,
     draw: Draw<'d>,
 }
 
@@ -157,27 +187,26 @@ impl Layers<'_, '_> {
     /// Gets all layers that are not here. Those that another process fetches are waited for when there is nothing else to do, and with
     /// nothing in hand: so two who need each other's layers do not wait for each other.
     fn obtain(&self) -> Result<(), Error> {
-        let absent = self.receiving.absent()?;
+        let missing = self.receiving.absent()?;
         for layer in self.receiving.layers() {
-            let here = absent.iter().all(|absent| absent.chain != layer.chain);
+            let here = missing.iter().all(|absent| absent.chain != layer.chain);
             self.tell(&layer.blob.digest, if here { LayerState::AlreadyExists } else { LayerState::PullingFsLayer });
         }
         let dir = self.host.store.partial_dir();
         let mut again = false;
         loop {
+            let before = self.receiving.absent()?;
+            let (mut mine, taken) = take(&dir, &before)?;
+            // Before we had it, somebody else may have settled it.
             let absent = self.receiving.absent()?;
-            let (mut mine, mut taken) = (Mine::new(), None);
-            for Layer { blob, .. } in &absent {
-                if mine.contains_key(&blob.digest) {
-                    continue;
-                }
-                match Partial::open(&dir, &blob.digest.0, blob.size).map_err(Error::io("keeping what comes"))? {
-                    Some(partial) => drop(mine.insert(blob.digest.clone(), Arc::new(partial))),
-                    None => taken = Some(blob),
-                }
+            discard(&split(&mut mine, |blob, _| absent.iter().any(|layer| layer.blob.digest == *blob)))?;
+            if absent.is_empty() {
+                // Also what others fetched for us.
+                missing.iter().for_each(|layer| self.tell_once(&layer.blob.digest, LayerState::PullComplete));
+                return Ok(());
             }
             if mine.is_empty() {
-                let Some(blob) = taken else { return Ok(()) };
+                let Some(blob) = taken else { continue };
                 self.tell(&blob.digest, LayerState::Waiting);
                 Partial::wait(&dir, &blob.digest.0, blob.size).map_err(Error::io("waiting for another pull"))?;
                 continue;
@@ -185,17 +214,21 @@ impl Layers<'_, '_> {
             let layers: Vec<Layer> = absent.into_iter().filter(|layer| mine.contains_key(&layer.blob.digest)).collect();
             let resumed = mine.values().any(|partial| partial.resumed_bytes() > 0);
             match self.round(&layers, &mine) {
-                // After a loss of power a partial file may hold what was never written.
-                Err(Failed::Content(_)) if resumed && !again => {
-                    discard(mine)?;
-                    again = true;
+                Ok(()) => discard(&mine)?,
+                Err(Failed::Otherwise(error)) => {
+                    discard(&split(&mut mine, |_, partial| partial.received_bytes() > 0))?;
+                    return Err(error);
                 }
                 Err(Failed::Content(error)) => {
-                    discard(mine)?;
-                    return Err(error.into());
+                    discard(&mine)?;
+                    // After a loss of power a partial file may hold what was never written, and a mirror may have anything. Once more,
+                    // from its beginning and from the registry itself.
+                    let mirrored = self.session.client().avoid_mirrors(self.reference.registry());
+                    if again || !(resumed || mirrored) {
+                        return Err(error);
+                    }
+                    again = true;
                 }
-                Err(Failed::Line(error)) => return Err(error),
-                Ok(()) => discard(mine)?,
             }
         }
     }
@@ -236,10 +269,19 @@ impl Layers<'_, '_> {
             (unpacked, downloading.join())
         });
         match (downloaded, unpacked) {
-            (Ok(Err(DownloadError::Client(error))), _) => Err(Failed::Line(Error::from_pull(self.reference, error))),
-            (Ok(Err(DownloadError::File(error))), _) => Err(Failed::Line(Error::io("keeping what comes")(error))),
-            (Err(_), _) => Err(Failed::Line(Error::Io("downloading".into(), std::io::Error::other("a thread died")))),
-            (Ok(Ok(())), unpacked) => unpacked.map_err(Failed::Content),
+            (Ok(Err(DownloadError::Client(error))), _) => {
+                Err(Failed::Otherwise(Error::from_pull(self.reference, error)))
+            }
+            (Ok(Err(DownloadError::File(error))), _) => Err(Failed::Otherwise(Error::io("keeping what comes")(error))),
+            (Ok(Err(error @ DownloadError::Length { .. })), _) => {
+                Err(Failed::Content(Error::other("failed to pull a layer")(error)))
+            }
+            (Err(_), _) => {
+                Err(Failed::Otherwise(Error::Io("downloading".into(), std::io::Error::other("a thread died"))))
+            }
+            (Ok(Ok(())), Err(error)) if error.is_local() => Err(Failed::Otherwise(error.into())),
+            (Ok(Ok(())), Err(error)) => Err(Failed::Content(error.into())),
+            (Ok(Ok(())), Ok(())) => Ok(()),
         }
     }
 
@@ -248,10 +290,19 @@ impl Layers<'_, '_> {
         (self.draw.lock().unwrap_or_else(PoisonError::into_inner))(LayerEvent { layer, state });
     }
 
+    fn tell_once(&self, blob: &BlobDigest, state: LayerState) {
+        let first = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert((blob.clone(), state.to_string()));
+        if first {
+            self.tell(blob, state);
+        }
+    }
+
     fn tell_downloads(&self, mine: &Mine) {
         for (blob, partial) in mine {
             let (done, total) = (partial.received_bytes(), partial.size());
-            if done > 0 && done < total {
+            if done == total {
+                self.tell_once(blob, LayerState::DownloadComplete);
+            } else if done > 0 {
                 self.tell(blob, LayerState::Downloading { done, total });
             }
         }
@@ -260,6 +311,10 @@ impl Layers<'_, '_> {
     fn tell_unpacking(&self, short: &BTreeMap<&DiffId, &BlobDigest>, mine: &Mine, event: LoadEvent) {
         let (layer, state) = match event {
             LoadEvent::Present(layer) => (layer, LayerState::AlreadyExists),
+            LoadEvent::Failed => {
+                mine.values().for_each(|partial| partial.end("another layer failed"));
+                return;
+            }
             LoadEvent::Unpacked(layer) => (layer, LayerState::PullComplete),
             LoadEvent::Reading { layer, done_bytes, total_bytes } => {
                 (layer, LayerState::Extracting { done: done_bytes, total: total_bytes })
@@ -268,21 +323,45 @@ impl Layers<'_, '_> {
         let Some(blob) = short.get(&layer) else { return };
         // While bytes come, that is what counts.
         let coming = mine.get(blob).is_some_and(|partial| partial.received_bytes() < partial.size());
-        if !(coming && matches!(state, LayerState::Extracting { .. })) {
-            self.tell(blob, state);
+        if coming && matches!(state, LayerState::Extracting { .. }) {
+            return;
         }
+        self.tell_once(blob, LayerState::DownloadComplete);
+        if state == LayerState::PullComplete { self.tell_once(blob, state) } else { self.tell(blob, state) }
     }
 }
 
 /// Why a round ended.
 enum Failed {
     /// Not for what came: the next pull goes on.
-    Line(Error),
+    Otherwise(Error),
     /// What came is wrong.
-    Content(LoadError),
+    Content(Error),
+}
+
+/// Takes the blobs of layers that nobody has, and answers one of those that somebody has.
+fn take<'a>(dir: &Path, layers: &'a [Layer]) -> Result<(Mine, Option<&'a Descriptor>), Error> {
+    let (mut mine, mut taken) = (Mine::new(), None);
+    for Layer { blob, .. } in layers {
+        if mine.contains_key(&blob.digest) {
+            continue;
+        }
+        match Partial::open(dir, &blob.digest.0, blob.size).map_err(Error::io("keeping what comes"))? {
+            Some(partial) => drop(mine.insert(blob.digest.clone(), Arc::new(partial))),
+            None => taken = Some(blob),
+        }
+    }
+    Ok((mine, taken))
+}
+
+/// Parts off those that are not kept.
+fn split(mine: &mut Mine, kept: impl Fn(&BlobDigest, &Partial) -> bool) -> Mine {
+    let (keep, part) = std::mem::take(mine).into_iter().partition(|(blob, partial)| kept(blob, partial));
+    *mine = keep;
+    part
 }
 
 /// What became layers, or was wrong.
-fn discard(mine: Mine) -> Result<(), Error> {
+fn discard(mine: &Mine) -> Result<(), Error> {
     mine.values().try_for_each(|partial| partial.remove()).map_err(Error::io("removing what came"))
 }

@@ -1,6 +1,6 @@
 //! `kist pull`.
 
-use engine::image::pull::{Newer, Pull, Pulled, pull, tags};
+use engine::image::pull::{Newer, Pull, PullEvent, Pulled, pull, tags};
 use engine::registry::Session;
 use spec::platform::Platform;
 use spec::reference::Reference;
@@ -46,10 +46,12 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let (host, session) = (cli.host()?, Session::open(&cli.registries())?);
     let to = if args.on("quiet") { To::Nowhere } else { To::Stdout };
     let one = |reference: &Reference| -> Result<Pulled, Report> {
-        tell(to, &first_line(reference));
         let request = Pull { reference: reference.clone(), platform: platform.clone() };
         let mut progress = Progress::new(to);
-        let pulled = pull(&host, &session, &request, &mut |event| progress.tell(event))?;
+        let pulled = pull(&host, &session, &request, &mut |event| match event {
+            PullEvent::Found => tell(to, &first_line(reference)),
+            PullEvent::Layer(event) => progress.tell(event),
+        })?;
         drop(progress);
         tell(to, &format!("Digest: {}", pulled.digest));
         Ok(pulled)
@@ -57,7 +59,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     match which {
         Which::One(reference) => {
             let pulled = one(&reference)?;
-            tell(to, &status(&reference.familiar(), pulled.newer));
+            tell(to, &status(&as_pulled(&reference).familiar(), pulled.newer));
             say(&reference.to_string());
         }
         Which::All(repository) => {
@@ -105,11 +107,16 @@ pub(super) fn tell(to: To, line: &str) {
     }
 }
 
-/// `latest: Pulling from library/nginx`.
+/// Where there is a digest the tag does not count, and Docker does not show it.
+pub(super) fn as_pulled(reference: &Reference) -> Reference {
+    reference.digest().map_or_else(|| reference.clone(), |digest| reference.with_digest(digest.clone()))
+}
+
+/// `latest: Pulling from library/nginx`; by a digest, `docker.io/library/nginx@sha256:…: Pulling from library/nginx`.
 pub(super) fn first_line(reference: &Reference) -> String {
-    let what = match (reference.digest(), reference.tag()) {
-        (Some(digest), _) => digest.to_string(),
-        (None, tag) => tag.unwrap_or_default().to_owned(),
+    let what = match reference.digest() {
+        Some(_) => as_pulled(reference).to_string(),
+        None => reference.tag().unwrap_or_default().to_owned(),
     };
     format!("{what}: Pulling from {}", reference.path())
 }
@@ -146,8 +153,8 @@ mod tests {
         assert_eq!(first_line(&reference), "latest: Pulling from library/nginx");
         let digest = spec::digest::Digest::sha256(b"");
         assert_eq!(
-            first_line(&"localhost:5000/a".parse::<Reference>().unwrap().with_digest(digest.clone())),
-            format!("{digest}: Pulling from a")
+            first_line(&format!("localhost:5000/a:1@{digest}").parse::<Reference>().unwrap()),
+            format!("localhost:5000/a@{digest}: Pulling from a")
         );
         assert_eq!(status(&reference.familiar(), Newer::Downloaded), "Status: Downloaded newer image for nginx:latest");
         assert_eq!(status(&reference.familiar(), Newer::UpToDate), "Status: Image is up to date for nginx:latest");

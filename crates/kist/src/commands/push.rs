@@ -39,7 +39,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let (host, to) = (cli.host()?, if args.on("quiet") { To::Nowhere } else { To::Stdout });
     let (named, references) = match which {
         Which::One(reference) if reference.digest().is_some() => {
-            return Err(Report::plain("Error response from daemon: cannot push a digest reference"));
+            return Err(Report::plain("cannot push a digest reference"));
         }
         Which::One(reference) => (reference.to_string(), vec![reference]),
         Which::All(reference) => (format!("{}/{}", reference.registry(), reference.path()), tagged(&host, &reference)?),

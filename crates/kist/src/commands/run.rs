@@ -165,7 +165,7 @@ fn make(
         (Step::Pulling(reference), false) => note(&pull::first_line(&reference)),
         (Step::Pulled(reference, Pulled { digest, newer, .. }), false) => {
             layers.end();
-            note(&format!("Digest: {digest}\n{}", pull::status(&reference.familiar(), newer)));
+            note(&format!("Digest: {digest}\n{}", pull::status(&pull::as_pulled(&reference).familiar(), newer)));
         }
         (Step::Bundled(name), false) => {
             note(&format!("Status: {name} was taken from the copy bundled in the kist binary; nothing was downloaded"))
