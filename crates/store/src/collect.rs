@@ -4,13 +4,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use disk::{faults, remove_tree};
+use disk::{Lock, faults, remove_tree};
 use spec::digest::ChainId;
 
 use crate::record::DraftRecord;
 use crate::store::{INGEST, Passing, REMOVED, Store, StoreError, list};
 use crate::walk::extent;
+
+/// Loading takes longer, and a layer that only has to be settled does not.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What a collection took away.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,12 +38,16 @@ pub(crate) struct Reached {
 }
 
 impl Store {
-    /// Removes everything that nothing reaches; waits until nobody adds or drafts.
+    /// Removes everything that nothing reaches. Waits a moment until nobody adds or drafts; a pull may do that for hours, and then whoever
+    /// is last collects.
     ///
     /// # Errors
     /// [`StoreError`]; a damaged record stops it before anything is removed, because what it reaches is not known.
     pub fn collect(&self) -> Result<Freed, StoreError> {
-        let held = self.alone()?;
+        let Some(held) = self.alone_in_a_moment()? else {
+            self.collect_soon()?;
+            return Ok(Freed::default());
+        };
         let doomed = self.set_aside()?;
         drop(held);
         sweep(&doomed)
@@ -46,9 +55,27 @@ impl Store {
 
     /// The same if nobody is in the way; otherwise leaves word for whoever is.
     pub(crate) fn collect_soon(&self) -> Result<(), StoreError> {
-        let mark = self.garbage_mark();
-        disk::replace(&mark, b"", disk::Durability::Volatile).map_err(StoreError::io("writing", &mark))?;
+        self.ask_to_collect()?;
         self.collect_if_asked()
+    }
+
+    /// Leaves word that there may be garbage, for whoever is next done with adding.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn ask_to_collect(&self) -> Result<(), StoreError> {
+        let mark = self.garbage_mark();
+        disk::replace(&mark, b"", disk::Durability::Volatile).map_err(StoreError::io("writing", &mark))
+    }
+
+    fn alone_in_a_moment(&self) -> Result<Option<Lock>, StoreError> {
+        let until = Instant::now() + MOMENT;
+        loop {
+            match self.try_alone()? {
+                None if Instant::now() < until => thread::sleep(MOMENT / 50),
+                held => return Ok(held),
+            }
+        }
     }
 
     /// Collects if somebody left word and nobody else is in the store.

@@ -156,12 +156,6 @@ impl Store {
         Lock::try_exclusive(&path).map_err(StoreError::io("locking", &path))
     }
 
-    /// Keeps everybody out.
-    pub(crate) fn alone(&self) -> Result<Lock, StoreError> {
-        let path = self.root.join("store.lock");
-        Lock::exclusive(&path).map_err(StoreError::io("locking", &path))
-    }
-
     /// For as long as records or names change. Taken after the other lock.
     pub(crate) fn lock_images(&self) -> Result<Lock, StoreError> {
         let path = self.images_dir().join(".lock");

@@ -213,6 +213,10 @@ impl Layers<'_, '_> {
             }
             let layers: Vec<Layer> = absent.into_iter().filter(|layer| mine.contains_key(&layer.blob.digest)).collect();
             let resumed = mine.values().any(|partial| partial.resumed_bytes() > 0);
+            if resumed {
+                // Whoever was killed here had begun to unpack.
+                self.host.store.ask_to_collect()?;
+            }
             match self.round(&layers, &mine) {
                 Ok(()) => discard(&mine)?,
                 Err(Failed::Otherwise(error)) => {
