@@ -59,9 +59,15 @@ pub fn obtain(
     on: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Image, Error> {
     let Obtain { name, pull, platform } = wanted;
+    let fits = |has: &Platform| platform.as_ref().is_none_or(|wanted| wanted.runs(has));
     let found = match host.store.resolve(name) {
-        Ok(image) if *pull != Pull::Always => Some(image),
-        Ok(_) | Err(ResolveError::NotFound(_)) => None,
+        Ok(image) => match pull {
+            Pull::Always => None,
+            // Another platform's is not the one that is meant.
+            Pull::Missing => Some(image).filter(|image| fits(&image.config.platform())),
+            Pull::Never => Some(image),
+        },
+        Err(ResolveError::NotFound(_)) => None,
         Err(other) => return Err(other.into()),
     };
     let image = match found {
