@@ -192,7 +192,7 @@ impl Registry {
             let (manifest, _) = image.oci_manifest();
             let digest = self.put(repository, "", image);
             json!({ "mediaType": MANIFEST, "digest": digest, "size": manifest.len(),
-                "platform": { "os": "linux", "architecture": architecture } })
+                "platform": { "os": if *architecture == "unknown" { "unknown" } else { "linux" }, "architecture": architecture } })
         };
         let manifests: Vec<_> = images.iter().map(one).collect();
         let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": manifests });
@@ -380,16 +380,16 @@ impl Shared {
         let until = Instant::now() + pause;
         let mut state = self.state();
         while !state.over {
-            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else { return };
+            let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return;
+            };
             state = self.ended.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     fn bend_of(&self, asked: &Asked) -> Option<Bend> {
         let mut state = self.state();
-        let fits = |rule: &&mut Rule| {
-            rule.times > 0 && rule.method == asked.method && asked.path.contains(&rule.part)
-        };
+        let fits = |rule: &&mut Rule| rule.times > 0 && rule.method == asked.method && asked.path.contains(&rule.part);
         let rule = state.rules.iter_mut().find(fits)?;
         rule.times -= 1;
         Some(rule.bend.clone())

@@ -1,4 +1,5 @@
 //! Images come from registries and go there: the words, what travels and what need not, and that Docker's own registry agrees.
+#![expect(clippy::too_many_lines, reason = "what is said, in full")]
 
 use std::fs;
 use std::process::Command;
@@ -50,57 +51,83 @@ fn a_pull_says_what_dockers_says() {
     let (kist, registry) = (empty(), Registry::start());
     registry.put("team/app", "latest", &small(1));
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
-    check("pull REG/team/app", expect![[r#"
+    check(
+        "pull REG/team/app",
+        expect![[r#"
         Using default tag: latest
         latest: Pulling from team/app
         <id>: Pulling fs layer
+        <id>: Download complete
         <id>: Pull complete
         Digest: sha256:<id64>
         Status: Downloaded newer image for REG/team/app:latest
         REG/team/app:latest
-    "#]]);
-    check("pull REG/team/app:latest", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull REG/team/app:latest",
+        expect![[r#"
         latest: Pulling from team/app
         Digest: sha256:<id64>
         Status: Image is up to date for REG/team/app:latest
         REG/team/app:latest
-    "#]]);
+    "#]],
+    );
     assert_eq!(registry.count("GET", "/blobs/"), 2);
-    check("rmi REG/team/app", expect![[r#"
+    check(
+        "rmi REG/team/app",
+        expect![[r#"
         Untagged: REG/team/app:latest
         Untagged: REG/team/app@sha256:<id64>
         Deleted: sha256:<id64>
         Deleted: sha256:<id64>
-    "#]]);
-    check("pull -q REG/team/app", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull -q REG/team/app",
+        expect![[r#"
         REG/team/app:latest
-    "#]]);
-    check("pull --quiet REG/team/app", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull --quiet REG/team/app",
+        expect![[r#"
         REG/team/app:latest
-    "#]]);
-    check("pull REG/team/other", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull REG/team/other",
+        expect![[r#"
         Using default tag: latest
-        latest: Pulling from team/other
         [stderr]
         Error response from daemon: manifest for REG/team/other:latest not found: manifest unknown
         [exit 1]
-    "#]]);
-    check("pull REG/team/app:2", expect![[r#"
-        2: Pulling from team/app
+    "#]],
+    );
+    check(
+        "pull REG/team/app:2",
+        expect![[r#"
         [stderr]
         Error response from daemon: manifest for REG/team/app:2 not found: manifest unknown
         [exit 1]
-    "#]]);
-    check("image pull REG/team/app@sha256:0", expect![[r#"
+    "#]],
+    );
+    check(
+        "image pull REG/team/app@sha256:0",
+        expect![[r#"
         [stderr]
         invalid reference format
         [exit 1]
-    "#]]);
-    check("pull -a REG/team/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull -a REG/team/app:1",
+        expect![[r#"
         [stderr]
         tag can't be used with --all-tags/-a
         [exit 1]
-    "#]]);
+    "#]],
+    );
     settled(&kist);
 }
 
@@ -108,45 +135,68 @@ fn a_pull_says_what_dockers_says() {
 fn a_pull_by_digest_says_so_and_gives_no_tag() {
     let (kist, registry) = (empty(), Registry::start());
     let digest = registry.put("app", "1", &small(1));
-    let check = |command: &str, expected| check(&kist, registry.address(), &command.replace("DIGEST", &digest), expected);
-    check("pull REG/app@DIGEST", expect![[r#"
-        sha256:<id64>: Pulling from app
+    let check =
+        |command: &str, expected| check(&kist, registry.address(), &command.replace("DIGEST", &digest), expected);
+    check(
+        "pull REG/app@DIGEST",
+        expect![[r#"
+        REG/app@sha256:<id64>: Pulling from app
         <id>: Pulling fs layer
+        <id>: Download complete
         <id>: Pull complete
         Digest: sha256:<id64>
         Status: Downloaded newer image for REG/app@sha256:<id64>
         REG/app@sha256:<id64>
-    "#]]);
-    check("pull REG/app@DIGEST", expect![[r#"
-        sha256:<id64>: Pulling from app
+    "#]],
+    );
+    check(
+        "pull REG/app@DIGEST",
+        expect![[r#"
+        REG/app@sha256:<id64>: Pulling from app
         Digest: sha256:<id64>
         Status: Image is up to date for REG/app@sha256:<id64>
         REG/app@sha256:<id64>
-    "#]]);
-    check("images --digests --format {{.Repository}}|{{.Tag}}|{{.Digest}}", expect![[r#"
+    "#]],
+    );
+    check(
+        "images --digests --format {{.Repository}}|{{.Tag}}|{{.Digest}}",
+        expect![[r#"
         REG/app|<none>|sha256:<id64>
-    "#]]);
-    check("pull REG/app:1@DIGEST", expect![[r#"
-        sha256:<id64>: Pulling from app
+    "#]],
+    );
+    check(
+        "pull REG/app:1@DIGEST",
+        expect![[r#"
+        REG/app@sha256:<id64>: Pulling from app
         Digest: sha256:<id64>
-        Status: Image is up to date for REG/app:1@sha256:<id64>
+        Status: Image is up to date for REG/app@sha256:<id64>
         REG/app:1@sha256:<id64>
-    "#]]);
-    check("pull REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull REG/app:1",
+        expect![[r#"
         1: Pulling from app
         Digest: sha256:<id64>
         Status: Downloaded newer image for REG/app:1
         REG/app:1
-    "#]]);
-    check("image inspect --format {{.RepoTags}}{{.RepoDigests}} REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "image inspect --format {{.RepoTags}}{{.RepoDigests}} REG/app:1",
+        expect![[r#"
         [REG/app:1][REG/app@sha256:<id64>]
-    "#]]);
-    check("pull REG/app:other@DIGEST", expect![[r#"
-        sha256:<id64>: Pulling from app
+    "#]],
+    );
+    check(
+        "pull REG/app:other@DIGEST",
+        expect![[r#"
+        REG/app@sha256:<id64>: Pulling from app
         Digest: sha256:<id64>
-        Status: Image is up to date for REG/app:other@sha256:<id64>
+        Status: Image is up to date for REG/app@sha256:<id64>
         REG/app:other@sha256:<id64>
-    "#]]);
+    "#]],
+    );
     settled(&kist);
 }
 
@@ -156,17 +206,27 @@ fn all_tags_of_a_repository_come() {
     registry.put("app", "1", &small(1));
     registry.put("app", "2", &small(2));
     registry.put("app/sub", "3", &small(3));
-    check(&kist, registry.address(), "pull -a -q REG/app", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "pull -a -q REG/app",
+        expect![[r#"
         REG/app
-    "#]]);
-    check(&kist, registry.address(), "pull -a REG/app", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "pull -a REG/app",
+        expect![[r#"
         1: Pulling from app
         Digest: sha256:<id64>
         2: Pulling from app
         Digest: sha256:<id64>
         Status: Image is up to date for REG/app
         REG/app
-    "#]]);
+    "#]],
+    );
     let mut names: Vec<_> = kist.ok(&["images", "--format", "{{.Tag}}"]).lines().map(ToOwned::to_owned).collect();
     names.sort();
     assert_eq!(names, ["1", "2"]);
@@ -184,6 +244,9 @@ fn all_layers_have_lines_and_equal_ones_come_once() {
     lines.sort_unstable();
     expect![[r#"
         1: Pulling from app
+        <id>: Download complete
+        <id>: Download complete
+        <id>: Download complete
         <id>: Pull complete
         <id>: Pull complete
         <id>: Pull complete
@@ -193,7 +256,8 @@ fn all_layers_have_lines_and_equal_ones_come_once() {
         Digest: sha256:<id64>
         REG/app:1
         Status: Downloaded newer image for REG/app:1
-    "#]].assert_eq(&(lines.join("\n") + "\n"));
+    "#]]
+    .assert_eq(&(lines.join("\n") + "\n"));
     for digest in digests(&image) {
         assert_eq!(registry.count("GET", &digest), 1, "{digest}");
     }
@@ -231,10 +295,7 @@ fn put_docker(registry: &Registry, repository: &str, tag: &str, image: &ImageBui
     let manifest = manifest
         .replace("application/vnd.oci.image.manifest.v1+json", KIND)
         .replace("application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json")
-        .replace(
-            "application/vnd.oci.image.layer.v1.tar+gzip",
-            "application/vnd.docker.image.rootfs.diff.tar.gzip",
-        );
+        .replace("application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.docker.image.rootfs.diff.tar.gzip");
     registry.put_manifest(repository, tag, KIND, manifest.into_bytes())
 }
 
@@ -258,9 +319,35 @@ fn an_index_gives_the_image_of_the_platform() {
     kist.ok(&["pull", &name]);
     assert_eq!(id(&kist, &name), ours.id());
     assert!(kist.ok(&["pull", &name]).contains("Image is up to date"));
-    check(&kist, registry.address(), "pull --platform linux/riscv64 REG/app:1", expect![""]);
-    check(&kist, registry.address(), "pull --platform linux/bogus/x/y REG/app:1", expect![""]);
-    assert_eq!(kist.ok(&["image", "inspect", "--format", "{{json .RepoDigests}}", &ours.id()]), format!("[\"{}@{index}\"]", registry.name("app")));
+    check(
+        &kist,
+        registry.address(),
+        "pull --platform linux/riscv64 REG/app:1",
+        expect![[r#"
+            1: Pulling from app
+            [stderr]
+            Error response from daemon: no matching manifest for linux/riscv64 in the manifest list entries: linux/s390x, linux/amd64
+            [exit 1]
+        "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "pull --platform linux/bogus/x/y REG/app:1",
+        expect![[r#"
+        [stderr]
+        invalid argument "linux/bogus/x/y" for "--platform" flag: "linux/bogus/x/y": unknown operating system or architecture: invalid argument
+
+        Usage:  kist pull [OPTIONS] NAME[:TAG|@DIGEST]
+
+        Run 'kist pull --help' for more information
+        [exit 1]
+    "#]],
+    );
+    assert_eq!(
+        kist.ok(&["image", "inspect", "--format", "{{json .RepoDigests}}", &ours.id()]),
+        format!("[\"{}@{index}\"]", registry.name("app"))
+    );
     settled(&kist);
 }
 
@@ -271,19 +358,29 @@ fn an_image_for_another_machine_comes_when_there_is_no_other() {
     let name = registry.name("app:1");
     assert!(kist.ok(&["pull", &name]).contains("Downloaded newer image"));
     assert!(kist.ok(&["pull", &name]).contains("Image is up to date"));
-    check(&kist, registry.address(), "pull --platform linux/amd64 REG/app:1", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "pull --platform linux/amd64 REG/app:1",
+        expect![[r#"
         1: Pulling from app
         [stderr]
         Error response from daemon: requested platform (linux/amd64) not found: image REG/app@sha256:<id64> is for linux/s390x
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "run --pull never REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "run --pull never REG/app:1",
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: image with reference REG/app:1 was found but its platform (linux/s390x) does not match the specified platform (linux/amd64)
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
     settled(&kist);
 }
 
@@ -306,26 +403,46 @@ fn what_is_no_image_is_refused() {
     for tag in ["chart", "one", "json", "damaged"] {
         assert_eq!(kist.run(&["pull", &registry.name(&format!("art:{tag}"))]).code, 1);
     }
-    check(&kist, registry.address(), "pull -q REG/art:chart", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "pull -q REG/art:chart",
+        expect![[r#"
         [stderr]
         Error response from daemon: not a container image but an artifact of type application/vnd.cncf.helm.config.v1+json
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "pull -q REG/art:one", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "pull -q REG/art:one",
+        expect![[r#"
         [stderr]
-        Error response from daemon: sha256:<id64> is damaged: missing field `config` at line 1 column 19
+        Error response from daemon: Docker Image manifest version 2, schema 1 is not supported: suggest the author of REG/art:one to upgrade the image to the OCI Format or Docker Image manifest v2, schema 2
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "pull -q REG/art:json", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "pull -q REG/art:json",
+        expect![[r#"
         [stderr]
         Error response from daemon: sha256:<id64> is damaged: missing field `schemaVersion` at line 1 column 2
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "pull -q REG/art:damaged", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "pull -q REG/art:damaged",
+        expect![[r#"
         [stderr]
         Error response from daemon: sha256:<id64> is damaged: EOF while parsing an object at line 1 column 1
         [exit 1]
-    "#]]);
+    "#]],
+    );
     assert_eq!(kist.ok(&["images", "-aq"]), "");
     settled(&kist);
 }
@@ -357,63 +474,89 @@ fn run_and_create_pull_beside_what_the_container_says() {
     let image = testkit::busybox().compression(Compression::Gzip);
     registry.put("box", "latest", &image);
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
-    check("run --rm --network none --pull never REG/box echo x", expect![[r#"
+    check(
+        "run --rm --network none --pull never REG/box echo x",
+        expect![[r#"
         [stderr]
         kist: Error response from daemon: No such image: REG/box:latest
           `kist images` lists what there is; `kist pull` and `kist load -i FILE` bring images in
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
-    check("run --rm --network none REG/box echo x", expect![[r#"
+    "#]],
+    );
+    check(
+        "run --rm --network none REG/box echo x",
+        expect![[r#"
         x
         [stderr]
         Unable to find image 'REG/box:latest' locally
         latest: Pulling from box
         <id>: Pulling fs layer
+        <id>: Download complete
         <id>: Pull complete
         Digest: sha256:<id64>
         Status: Downloaded newer image for REG/box:latest
-    "#]]);
+    "#]],
+    );
     registry.take_asked();
-    check("run --rm --network none REG/box echo x", expect![[r#"
+    check(
+        "run --rm --network none REG/box echo x",
+        expect![[r#"
         x
-    "#]]);
+    "#]],
+    );
     assert_eq!(registry.asked(), []);
-    check("run --rm --network none --pull always REG/box echo x", expect![[r#"
+    check(
+        "run --rm --network none --pull always REG/box echo x",
+        expect![[r#"
         x
         [stderr]
         latest: Pulling from box
         Digest: sha256:<id64>
         Status: Image is up to date for REG/box:latest
-    "#]]);
-    check("run --rm --network none --pull=always -q REG/box echo x", expect![[r#"
+    "#]],
+    );
+    check(
+        "run --rm --network none --pull=always -q REG/box echo x",
+        expect![[r#"
         x
-    "#]]);
+    "#]],
+    );
     registry.put("box", "latest", &image.clone().file("new", 0o644, "new"));
-    check("run --rm --network none REG/box ls /new", expect![[r#"
+    check(
+        "run --rm --network none REG/box ls /new",
+        expect![[r#"
         [stderr]
         ls: /new: No such file or directory
         [exit 1]
-    "#]]);
+    "#]],
+    );
     check("run --rm --network none --quiet --pull always REG/box cat /new", expect!["new"]);
-    check("create --network none --pull always REG/box", expect![[r#"
+    check(
+        "create --network none --pull always REG/box",
+        expect![[r#"
         <id64>
         [stderr]
         latest: Pulling from box
         Digest: sha256:<id64>
         Status: Image is up to date for REG/box:latest
-    "#]]);
-    check("run --rm --network none REG/box:2", expect![[r#"
+    "#]],
+    );
+    check(
+        "run --rm --network none REG/box:2",
+        expect![[r#"
         [stderr]
         Unable to find image 'REG/box:2' locally
-        2: Pulling from box
         kist: Error response from daemon: manifest for REG/box:2 not found: manifest unknown
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
-    check("run --pull sometimes REG/box", expect![[r#"
+    "#]],
+    );
+    check(
+        "run --pull sometimes REG/box",
+        expect![[r#"
         [stderr]
         invalid argument "sometimes" for "--pull" flag: invalid pull option: must be one of "always", "missing" or "never"
 
@@ -421,7 +564,24 @@ fn run_and_create_pull_beside_what_the_container_says() {
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
+}
+
+#[test]
+fn create_gets_the_image_of_the_platform_that_is_asked_for() {
+    let (kist, registry) = (empty(), Registry::start());
+    let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
+    let (ours, others) = (small(1), small(2).architecture("s390x"));
+    registry.put_index("app", "1", &[(machine, &ours), ("s390x", &others)]);
+    let name = registry.name("app:1");
+    let create = ["create", "--network", "none", "--name", "box", "--platform", "linux/s390x"];
+    kist.ok(&["pull", "-q", &name]);
+    let never = [&create[..], &["--pull", "never", &name, "x"]].concat();
+    assert!(kist.fails(&never).stderr.contains("does not match the specified platform"));
+    let out = kist.run(&[&create[..], &[&name, "x"]].concat());
+    assert!(out.code == 0 && out.stderr.contains("Downloaded newer image"), "{}", out.stderr);
+    assert_eq!(kist.ok(&["inspect", "--format", "{{.Image}}", "box"]), others.id());
 }
 
 #[test]
@@ -430,18 +590,28 @@ fn a_push_sends_what_is_not_there() {
     let image = small(1).name("app").file("more", 0o644, "x");
     kist.load_image(&image);
     kist.ok(&["tag", "app", &registry.name("team/app:1")]);
-    check(&kist, registry.address(), "push REG/team/nothing", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "push REG/team/nothing",
+        expect![[r#"
         Using default tag: latest
         The push refers to repository [REG/team/nothing]
         [stderr]
         Error response from daemon: An image does not exist locally with the tag: REG/team/nothing
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "push app@sha256:0000000000000000000000000000000000000000000000000000000000000000", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "push app@sha256:0000000000000000000000000000000000000000000000000000000000000000",
+        expect![[r#"
         [stderr]
-        Error response from daemon: cannot push a digest reference
+        cannot push a digest reference
         [exit 1]
-    "#]]);
+    "#]],
+    );
     let out = kist.run(&["push", &registry.name("team/app:1")]).scrubbed().replace(registry.address(), "REG");
     let mut lines: Vec<_> = out.lines().collect();
     lines.sort_unstable();
@@ -454,7 +624,8 @@ fn a_push_sends_what_is_not_there() {
         <id>: Waiting
         <id>: Waiting
         The push refers to repository [REG/team/app]
-    "#]].assert_eq(&(lines.join("\n") + "\n"));
+    "#]]
+    .assert_eq(&(lines.join("\n") + "\n"));
     assert!(registry.received_bytes("PATCH") > 0);
     registry.take_asked();
     let said = kist.ok(&["push", &registry.name("team/app:1")]);
@@ -483,7 +654,11 @@ fn all_tags_of_a_repository_go() {
     kist.ok(&["tag", "one", &registry.name("app:1")]);
     kist.ok(&["tag", "two", &registry.name("app:2")]);
     kist.ok(&["tag", "two", &registry.name("app/other:3")]);
-    check(&kist, registry.address(), "push -a REG/app", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "push -a REG/app",
+        expect![[r#"
         The push refers to repository [REG/app]
         <id>: Preparing
         <id>: Waiting
@@ -493,19 +668,30 @@ fn all_tags_of_a_repository_go() {
         <id>: Waiting
         <id>: Pushed
         2: digest: sha256:<id64> size: 400
-    "#]]);
+    "#]],
+    );
     assert!(registry.manifest("app", "1").is_some() && registry.manifest("app", "2").is_some());
     assert!(registry.manifest("app/other", "3").is_none());
-    check(&kist, registry.address(), "push -a REG/nothing", expect![[r#"
+    check(
+        &kist,
+        registry.address(),
+        "push -a REG/nothing",
+        expect![[r#"
         [stderr]
         Error response from daemon: An image does not exist locally with the tag: REG/nothing
         [exit 1]
-    "#]]);
-    check(&kist, registry.address(), "push -a REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        &kist,
+        registry.address(),
+        "push -a REG/app:1",
+        expect![[r#"
         [stderr]
         tag can't be used with --all-tags/-a
         [exit 1]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -555,25 +741,45 @@ fn dockers_registry_takes_and_gives() {
         other.ok(&["pull", "-q", &registry.name(name)]);
         assert_eq!(id(&other, &registry.name(name)), image.id());
     }
-    check(&other, registry.address(), "pull REG/team/app:1", expect![[r#"
+    check(
+        &other,
+        registry.address(),
+        "pull REG/team/app:1",
+        expect![[r#"
         1: Pulling from team/app
         Digest: sha256:<id64>
         Status: Image is up to date for REG/team/app:1
         REG/team/app:1
-    "#]]);
-    check(&other, registry.address(), "pull -q REG/team/nothing", expect![[r#"
+    "#]],
+    );
+    check(
+        &other,
+        registry.address(),
+        "pull -q REG/team/nothing",
+        expect![[r#"
         [stderr]
         Error response from daemon: manifest for REG/team/nothing:latest not found: manifest unknown
         [exit 1]
-    "#]]);
-    check(&other, registry.address(), "pull -q REG/team/app:2", expect![[r#"
+    "#]],
+    );
+    check(
+        &other,
+        registry.address(),
+        "pull -q REG/team/app:2",
+        expect![[r#"
         [stderr]
         Error response from daemon: manifest for REG/team/app:2 not found: manifest unknown
         [exit 1]
-    "#]]);
-    check(&other, registry.address(), "pull -q -a REG/mounted/app", expect![[r#"
+    "#]],
+    );
+    check(
+        &other,
+        registry.address(),
+        "pull -q -a REG/mounted/app",
+        expect![[r#"
         REG/mounted/app
-    "#]]);
+    "#]],
+    );
     assert_eq!(other.ok(&["run", "--rm", "--network", "none", &registry.name("team/app:1"), "cat", "/more"]), "x");
     settled(&kist);
     settled(&other);
@@ -595,11 +801,21 @@ fn skopeo_reads_what_was_pushed_and_we_read_what_skopeo_copied() {
     kist.ok(&["tag", "app", &registry.name("app:1")]);
     kist.ok(&["push", "-q", &registry.name("app:1")]);
     let out = skopeo(&["inspect", "--tls-verify=false", &format!("docker://{}", registry.name("app:1"))]);
-    let said: Value = serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
+    let said: Value =
+        serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)));
     assert_eq!(said["Layers"].as_array().unwrap().len(), 2);
     for (format, tag) in [("v2s2", "docker"), ("oci", "oci")] {
         let (from, to) = (registry.name("app:1"), registry.name(&format!("copied:{tag}")));
-        let out = skopeo(&["copy", "-q", "--src-tls-verify=false", "--dest-tls-verify=false", "-f", format, &format!("docker://{from}"), &format!("docker://{to}")]);
+        let out = skopeo(&[
+            "copy",
+            "-q",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            "-f",
+            format,
+            &format!("docker://{from}"),
+            &format!("docker://{to}"),
+        ]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         let other = empty();
         other.ok(&["pull", "-q", &to]);
@@ -618,7 +834,9 @@ fn who_is_not_logged_in_is_denied() {
     kist.load_image(&small(1).name("app"));
     kist.ok(&["tag", "app", &registry.name("app:1")]);
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
-    check("push REG/app:1", expect![[r#"
+    check(
+        "push REG/app:1",
+        expect![[r#"
         The push refers to repository [REG/app]
         <id>: Preparing
         <id>: Waiting
@@ -626,14 +844,17 @@ fn who_is_not_logged_in_is_denied() {
         Error response from daemon: push access denied for REG/app: no login for it is known
           `kist login REGISTRY` shows the registry who you are; is the name spelled as there?
         [exit 1]
-    "#]]);
-    check("pull REG/app:1", expect![[r#"
-        1: Pulling from app
+    "#]],
+    );
+    check(
+        "pull REG/app:1",
+        expect![[r#"
         [stderr]
         Error response from daemon: pull access denied for REG/app, repository does not exist or may require 'docker login': no login for it is known
           `kist login REGISTRY` shows the registry who you are; is the name spelled as there?
         [exit 1]
-    "#]]);
+    "#]],
+    );
     let login = |password: &str| {
         kist.run_with_input(&["login", "-u", "alice", "--password-stdin", registry.address()], password)
     };
@@ -641,35 +862,49 @@ fn who_is_not_logged_in_is_denied() {
         [stderr]
         Error response from daemon: login attempt to REG failed: unauthorized: authentication required
         [exit 1]
-    "#]].assert_eq(&login("wrong").scrubbed().replace(registry.address(), "REG"));
+    "#]]
+    .assert_eq(&login("wrong").scrubbed().replace(registry.address(), "REG"));
     assert_eq!(login("s3cret").code, 0);
-    check("push -q REG/app:1", expect![[r#"
+    check(
+        "push -q REG/app:1",
+        expect![[r#"
         REG/app:1
-    "#]]);
-    check("rmi REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "rmi REG/app:1",
+        expect![[r#"
         Untagged: REG/app:1
         Untagged: REG/app@sha256:<id64>
-    "#]]);
-    check("pull -q REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "pull -q REG/app:1",
+        expect![[r#"
         REG/app:1
-    "#]]);
-    assert_eq!(kist.ok(&["run", "--help"]).is_empty(), false);
+    "#]],
+    );
     kist.ok(&["logout", registry.address()]);
-    check("pull -q REG/app:1", expect![[r#"
+    check(
+        "pull -q REG/app:1",
+        expect![[r#"
         [stderr]
         Error response from daemon: pull access denied for REG/app, repository does not exist or may require 'docker login': no login for it is known
           `kist login REGISTRY` shows the registry who you are; is the name spelled as there?
         [exit 1]
-    "#]]);
-    check("run --pull always REG/app:1", expect![[r#"
+    "#]],
+    );
+    check(
+        "run --pull always REG/app:1",
+        expect![[r#"
         [stderr]
-        1: Pulling from app
         kist: Error response from daemon: pull access denied for REG/app, repository does not exist or may require 'docker login': no login for it is known
           `kist login REGISTRY` shows the registry who you are; is the name spelled as there?
 
         Run 'kist run --help' for more information
         [exit 125]
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
