@@ -12,7 +12,7 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::archive::{LoadError, Plan};
-use crate::ingest::{Layer, ingest};
+use crate::ingest::{Layer, Threads, ingest};
 use crate::layer::{self, Whiteouts};
 use crate::store::{Ingest, Store, StoreError};
 
@@ -73,7 +73,8 @@ impl Store {
     ) -> Result<ImageId, LoadError> {
         let mut document = for_this_machine(config);
         let parent = ChainId::of(&document.rootfs.diff_ids).pop();
-        let (place, record) = ingest(self, tar, Layer { blob: None, diff_id: None, parent: parent.clone() })?;
+        let (place, record) =
+            ingest(self, tar, Layer { blob: None, diff_id: None, parent: parent.clone(), threads: Threads::Two })?;
         document.rootfs.diff_ids.push(record.diff_id.clone());
         let chain = ChainId::extend(parent.as_ref(), &record.diff_id);
         self.settle(vec![(chain, place, record)], Durability::Durable)?;

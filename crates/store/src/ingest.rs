@@ -24,6 +24,16 @@ pub(crate) struct Layer<'a> {
     /// Digest of the tar.
     pub(crate) diff_id: Option<&'a DiffId>,
     pub(crate) parent: Option<ChainId>,
+    pub(crate) threads: Threads,
+}
+
+/// How many threads share the work of one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// The fewest instructions: other layers keep the other processors busy.
+    One,
+    /// One inflates, one hashes and writes.
+    Two,
 }
 
 /// Unpacks a layer, packed or not, and hashes it on the way.
@@ -38,10 +48,16 @@ pub(crate) fn ingest(
     let mut bytes = Hashed::new(bytes, algorithm);
     let (applied, diff_id, tar_bytes) = {
         let (_, tar) = layer::decompress(&mut bytes, Ratio::GUARDED).map_err(failed)?;
-        let mut tar = Hashed::new(tar, Some(Algorithm::Sha256));
-        let applied = store.driver().unpack(&mut tar, place.path()).map_err(failed)?;
-        let read_bytes = tar.bytes;
-        (applied, DiffId(tar.finish()), read_bytes)
+        let unpack = |tar: &mut dyn Read| {
+            let mut tar = Hashed::new(tar, Some(Algorithm::Sha256));
+            let applied = store.driver().unpack(&mut tar, place.path()).map_err(failed)?;
+            let read_bytes = tar.bytes;
+            Ok::<_, LoadError>((applied, DiffId(tar.finish()), read_bytes))
+        };
+        match wanted.threads {
+            Threads::One => unpack(&mut { tar })?,
+            Threads::Two => layer::read_ahead(tar, unpack)?,
+        }
     };
     // What follows the packed data belongs to the blob as well.
     io::copy(&mut bytes, &mut io::sink()).map_err(LoadError::Read)?;

@@ -15,7 +15,7 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::archive::{LoadError, Members, Plan, plans};
-use crate::ingest::{Layer, ingest};
+use crate::ingest::{Layer, Threads, ingest};
 use crate::layer::{self, Compression, Ratio};
 use crate::record::LayerRecord;
 use crate::store::{Ingest, Store, StoreError};
@@ -167,28 +167,36 @@ impl Store {
     ) -> Result<Vec<(ChainId, Ingest, LayerRecord)>, LoadError> {
         // The longest first, so that the last to end is a short one.
         jobs.sort_by_key(|job| Reverse(job.total_bytes));
-        let workers = thread::available_parallelism().map_or(1, usize::from).min(jobs.len());
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let workers = processors.min(jobs.len());
+        let threads = if workers < processors { Threads::Two } else { Threads::One };
         let queue = Mutex::new(jobs.into_iter());
         let stop = AtomicBool::new(false);
         let (sender, receiver) = channel();
         thread::scope(|scope| {
             for _ in 0..workers {
                 let (sender, queue, stop) = (sender.clone(), &queue, &stop);
-                scope.spawn(move || self.work(queue, stop, &sender));
+                scope.spawn(move || self.work(queue, threads, stop, &sender));
             }
             drop(sender);
             gather(&receiver, &stop, on)
         })
     }
 
-    fn work<'a>(&self, queue: &Mutex<impl Iterator<Item = Job<'a>>>, stop: &AtomicBool, out: &Sender<Message>) {
+    fn work<'a>(
+        &self,
+        queue: &Mutex<impl Iterator<Item = Job<'a>>>,
+        threads: Threads,
+        stop: &AtomicBool,
+        out: &Sender<Message>,
+    ) {
         loop {
             let job = queue.lock().map(|mut queue| queue.next());
             let Ok(Some(job)) = job else { return };
             if stop.load(Ordering::Relaxed) {
                 return;
             }
-            let result = self.one(&job, stop, out);
+            let result = self.one(&job, threads, stop, out);
             // Nobody listens any more: then nobody wants the rest either.
             if out.send(Message::Layer(job.chain, result)).is_err() {
                 return;
@@ -196,7 +204,13 @@ impl Store {
         }
     }
 
-    fn one(&self, job: &Job<'_>, stop: &AtomicBool, out: &Sender<Message>) -> Result<(Ingest, LayerRecord), LoadError> {
+    fn one(
+        &self,
+        job: &Job<'_>,
+        threads: Threads,
+        stop: &AtomicBool,
+        out: &Sender<Message>,
+    ) -> Result<(Ingest, LayerRecord), LoadError> {
         let total_bytes = job.total_bytes;
         let layer = job.diff_id.clone();
         let tell = |done_bytes| {
@@ -205,7 +219,7 @@ impl Store {
             let _ = out.send(Message::Event(LoadEvent::Reading { layer, done_bytes, total_bytes }));
         };
         let watched = Watched { inner: (job.open)()?, done_bytes: 0, told_bytes: 0, tell, stop };
-        let wanted = Layer { blob: job.blob, diff_id: Some(job.diff_id), parent: job.parent.clone() };
+        let wanted = Layer { blob: job.blob, diff_id: Some(job.diff_id), parent: job.parent.clone(), threads };
         let done = ingest(self, watched, wanted)?;
         let _ = out.send(Message::Event(LoadEvent::Unpacked(job.diff_id.clone())));
         Ok(done)

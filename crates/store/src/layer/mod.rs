@@ -14,6 +14,7 @@
 //! decompress(compressed, Ratio::GUARDED)? -> hash it -> apply(tar, dir, Options { .. })? -> fsync the recipe, syncfs
 //! ```
 
+mod ahead;
 mod apply;
 mod assemble;
 mod attributes;
@@ -34,6 +35,7 @@ mod tests;
 use std::io;
 use std::os::fd::AsRawFd;
 
+pub(crate) use ahead::read_ahead;
 pub use apply::{Applied, Limits, Options, Recording, Whiteouts, apply, sync};
 pub use assemble::{Assembly, assemble};
 pub(crate) use compare::{compare, expect};
