@@ -249,14 +249,10 @@ impl Layers<'_, '_> {
                 let mut tick = || self.tell_downloads(mine);
                 let client = self.session.client();
                 let done = self.session.run(async {
-                    let download = download(client, self.reference, wanted, &mut tick);
-                    let mut download = std::pin::pin!(download);
-                    let mut enough = std::pin::pin!(enough.notified());
-                    std::future::poll_fn(|context| match enough.as_mut().poll(context) {
-                        std::task::Poll::Ready(()) => std::task::Poll::Ready(Ok(())),
-                        std::task::Poll::Pending => download.as_mut().poll(context),
-                    })
-                    .await
+                    tokio::select! {
+                        done = download(client, self.reference, wanted, &mut tick) => done,
+                        () = enough.notified() => Ok(()),
+                    }
                 });
                 if let Err(error) = &done {
                     mine.values().for_each(|partial| partial.end(&error.to_string()));
