@@ -56,12 +56,11 @@ fn a_file_that_cannot_be_executed() {
 #[test]
 fn a_missing_image() {
     check(
-        &["run", "nothing-like-it"],
+        &["run", "--pull", "never", "nothing-like-it"],
         expect![[r#"
         [stderr]
-        Unable to find image 'nothing-like-it:latest' locally
-        latest: Pulling from library/nothing-like-it
-        kist: Error response from daemon: pull access denied for nothing-like-it, repository does not exist or may require 'docker login': pulling from a registry is not there yet in kist
+        kist: Error response from daemon: No such image: nothing-like-it:latest
+          `kist images` lists what there is; `kist pull` and `kist load -i FILE` bring images in
 
         Run 'kist run --help' for more information
         [exit 125]

@@ -33,9 +33,14 @@ fn hello_world_is_in_the_store_afterwards() {
 
 #[test]
 fn pull_always_does_not_take_the_bundled_copy() {
-    let out = empty().run(&["run", "--rm", "--pull", "always", "hello-world"]);
-    assert_eq!(out.code, 125);
-    assert!(out.stderr.contains("pull access denied for hello-world"), "{}", out.stderr);
+    let (mut kist, mirror) = (empty(), testkit::Registry::start());
+    let image = testkit::busybox().config("Cmd", serde_json::json!(["echo", "from the mirror"]));
+    mirror.put("library/hello-world", "latest", &image);
+    let file = format!(r#"{{"mirrors":{{"docker.io":["http://{}"]}}}}"#, mirror.address());
+    let file = kist.scratch().write("config/registries.json", file);
+    kist.env("KIST_CONFIG", file.parent().unwrap().to_str().unwrap());
+    let args = ["run", "--rm", "--network", "none", "--quiet", "--pull", "always", "hello-world"];
+    assert_eq!(kist.ok(&args), "from the mirror");
 }
 
 #[test]
