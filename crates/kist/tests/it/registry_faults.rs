@@ -85,6 +85,21 @@ fn what_a_moment_cures_is_asked_again() {
 }
 
 #[test]
+fn a_registry_that_sends_all_whatever_is_asked_is_enough() {
+    let (kist, registry, image) = (empty(), Registry::start(), big(1, 17 * MIB));
+    registry.put("app", "1", &image);
+    let (layer, size) = (layer_of(&image), image.oci_manifest().1[1].1.len() as u64);
+    registry.bend("GET", &layer, 1, Bend::Cut(3 << 20));
+    registry.bend("GET", &layer, 99, Bend::NoRanges);
+    kist.ok(&["pull", "-q", &registry.name("app:1")]);
+    assert_eq!(id(&kist, &registry.name("app:1")), image.id());
+    // Requests that were under way when it showed are broken off, and no more are made.
+    assert!(registry.count("GET", &layer) <= 4, "{}", registry.count("GET", &layer));
+    assert!(registry.sent_bytes(&layer) < 4 * size, "{}", registry.sent_bytes(&layer));
+    settled(&kist);
+}
+
+#[test]
 fn documents_are_asked_again_too() {
     let (kist, registry, image) = (empty(), Registry::start(), big(1, 10));
     registry.put("app", "1", &image);
@@ -564,6 +579,8 @@ fn what_came_stays_when_the_line_breaks_for_good_and_prune_takes_it() {
         [exit 1]
     "#]].assert_eq(&out.scrubbed().replace(registry.address(), "REG"));
     assert_eq!(kept_bytes(&kist), 500_000);
+    let reclaimable = kist.ok(&["system", "df", "--format", "{{.Type}} {{.Reclaimable}}"]);
+    assert!(reclaimable.starts_with("Images 5"), "{reclaimable}");
     assert_eq!(kist.ok(&["system", "check"]), "everything is as it should be");
     let reclaimed = kist.ok(&["image", "prune", "-f"]);
     settled(&kist);
