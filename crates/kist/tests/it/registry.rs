@@ -202,6 +202,75 @@ fn a_pull_by_digest_says_so_and_gives_no_tag() {
 }
 
 #[test]
+fn a_digest_is_run_and_removed_like_a_name() {
+    let (kist, registry) = (empty(), Registry::start());
+    let digest = registry.put("app", "1", &testkit::busybox().compression(Compression::Gzip));
+    let check =
+        |command: &str, expected| check(&kist, registry.address(), &command.replace("DIGEST", &digest), expected);
+    check(
+        "run --rm --network none REG/app@DIGEST echo x",
+        expect![[r#"
+        x
+        [stderr]
+        Unable to find image 'REG/app@sha256:<id64>' locally
+        REG/app@sha256:<id64>: Pulling from app
+        <id>: Pulling fs layer
+        <id>: Download complete
+        <id>: Pull complete
+        Digest: sha256:<id64>
+        Status: Downloaded newer image for REG/app@sha256:<id64>
+    "#]],
+    );
+    registry.take_asked();
+    check(
+        "run --rm --network none REG/app@DIGEST echo x",
+        expect![[r#"
+        x
+    "#]],
+    );
+    assert_eq!(registry.asked(), []);
+    check(
+        "rmi REG/app@DIGEST",
+        expect![[r#"
+        Untagged: REG/app@sha256:<id64>
+        Deleted: sha256:<id64>
+        Deleted: sha256:<id64>
+    "#]],
+    );
+    assert_eq!(kist.ok(&["images", "-aq"]), "");
+    settled(&kist);
+}
+
+#[test]
+fn a_terminal_sees_each_layer_to_its_end() {
+    let (kist, registry) = (empty(), Registry::start());
+    registry.put("app", "1", &small(1).file("more", 0o644, "x"));
+    let (shown, code) = kist.pty(&["pull", &registry.name("app:1")]).finish();
+    let last = shown.rsplit("1A").next().unwrap();
+    assert!(code == 0 && last.contains(": Pull complete") && last.contains("Digest: sha256:"), "{shown}");
+    assert!(shown.starts_with("1: Pulling from app\r\n"), "{shown}");
+    kist.ok(&["rmi", &registry.name("app:1")]);
+    let (shown, code) = kist.pty(&["pull", "-q", &registry.name("app:1")]).finish();
+    assert_eq!((shown, code), (format!("{}\r\n", registry.name("app:1")), 0));
+}
+
+#[test]
+fn no_layer_and_many_are_an_image_too() {
+    let (kist, registry) = (empty(), Registry::start());
+    registry.put("none", "1", &ImageBuilder::new());
+    kist.ok(&["pull", &registry.name("none:1")]);
+    let many = (0..100).fold(testkit::busybox(), |image, n| image.file(&format!("n{n}"), 0o644, n.to_string()));
+    registry.put("many", "1", &many);
+    let name = registry.name("many:1");
+    kist.ok(&["pull", "-q", &name]);
+    assert_eq!(kist.ok(&["run", "--rm", "--network", "none", &name, "sh", "-c", "ls -d /n* | wc -l"]), "100");
+    kist.ok(&["tag", &name, &registry.name("again:1")]);
+    let said = kist.ok(&["push", &registry.name("again:1")]);
+    assert_eq!(said.matches(": Mounted from many").count(), 101);
+    settled(&kist);
+}
+
+#[test]
 fn all_tags_of_a_repository_come() {
     let (kist, registry) = (empty(), Registry::start());
     registry.put("app", "1", &small(1));
