@@ -52,7 +52,7 @@ impl Storage for Own {
             if matches!(which, Which::Tag(tag) if name.tag() != Some(tag.as_str())) {
                 continue;
             }
-            let manifest = self.describe(&image)?;
+            let Some(manifest) = self.describe(&image)? else { continue };
             if matches!(which, Which::Tag(_)) || *which == Which::Digest(manifest.digest.clone()) {
                 return Ok(manifest);
             }
@@ -67,7 +67,16 @@ impl Storage for Own {
         tags: &[Tag],
         demand: Demand,
     ) -> Result<Option<BlobDigest>, StorageError> {
-        self.pushed.put_manifest(repository, manifest, tags, demand)
+        match self.pushed.put_manifest(repository, manifest, tags, demand) {
+            // The client heard that they are here, and did not upload them.
+            Err(StorageError::BlobsMissing(missing)) => {
+                for digest in missing {
+                    self.copy(repository, &digest)?;
+                }
+                self.pushed.put_manifest(repository, manifest, tags, demand)
+            }
+            done => done,
+        }
     }
 
     fn delete_manifest(&self, repository: &Repository, which: &Which) -> Result<(), StorageError> {
@@ -75,7 +84,7 @@ impl Storage for Own {
             Err(StorageError::ManifestUnknown(_) | StorageError::NameUnknown(_))
                 if self.manifest(repository, which).is_ok() =>
             {
-                Err(StorageError::Unsupported("this is an image of the engine: `kist rmi` removes it"))
+                Err(of_the_engine())
             }
             other => other,
         }
@@ -101,9 +110,12 @@ impl Storage for Own {
                 let size = bytes.len() as u64;
                 return Ok(Blob { size, content: Content::Made(Box::new(move |from| from_offset(bytes, from))) });
             }
-            let layers = image.config.rootfs.diff_ids.iter().zip(&image.chains);
-            if let Some((_, chain)) = layers.into_iter().find(|(diff_id, _)| diff_id.0 == digest.0) {
-                let (_, size) = self.store.layer_tar_bytes(chain).map_err(damaged)?;
+            let mut layers = image.config.rootfs.diff_ids.iter().zip(&image.chains);
+            if let Some((_, chain)) = layers.find(|(diff_id, _)| diff_id.0 == digest.0) {
+                let Some(size) = self.unless_removed(&image, self.store.layer_tar_bytes(chain))?.map(|(_, size)| size)
+                else {
+                    continue;
+                };
                 let (store, chain) = (self.store.clone(), chain.clone());
                 let made = move |from| -> io::Result<Box<dyn Read + Send>> {
                     let mut tar = store.layer_tar(&chain).map_err(io::Error::other)?;
@@ -117,7 +129,10 @@ impl Storage for Own {
     }
 
     fn delete_blob(&self, repository: &Repository, digest: &BlobDigest) -> Result<(), StorageError> {
-        self.pushed.delete_blob(repository, digest)
+        match self.pushed.delete_blob(repository, digest) {
+            Err(StorageError::BlobUnknown(_)) if self.blob(repository, digest).is_ok() => Err(of_the_engine()),
+            other => other,
+        }
     }
 
     fn mount(
@@ -166,15 +181,47 @@ impl Own {
         Ok(found)
     }
 
-    fn describe(&self, image: &Image) -> Result<Manifest, StorageError> {
+    /// The manifest of an image; none if it is removed meanwhile.
+    fn describe(&self, image: &Image) -> Result<Option<Manifest>, StorageError> {
         let mut layers = Vec::new();
         for chain in &image.chains {
-            let (diff_id, size) = self.store.layer_tar_bytes(chain).map_err(damaged)?;
+            let Some((diff_id, size)) = self.unless_removed(image, self.store.layer_tar_bytes(chain))? else {
+                return Ok(None);
+            };
             layers.push(Descriptor { digest: BlobDigest(diff_id.0), size, ..Descriptor::of(media::LAYER, b"") });
         }
         let bytes = image::Manifest::of_image(&image.config_bytes, layers).to_bytes();
         let Descriptor { media_type, digest, .. } = Descriptor::of(media::MANIFEST, &bytes);
-        Ok(Manifest { media_type, digest, bytes })
+        Ok(Some(Manifest { media_type, digest, bytes }))
+    }
+
+    /// What misses of an image is no damage when the image is gone, too.
+    fn unless_removed<T>(&self, image: &Image, found: Result<T, StoreError>) -> Result<Option<T>, StorageError> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(_) if matches!(self.store.image(&image.id), Err(StoreError::Gone(_))) => Ok(None),
+            Err(error) => Err(damaged(error)),
+        }
+    }
+
+    /// Puts a blob of the engine's among what was pushed; leaves it to the caller to find it missing.
+    fn copy(&self, repository: &Repository, digest: &BlobDigest) -> Result<(), StorageError> {
+        let blob = match self.blob(repository, digest) {
+            Ok(blob) => blob,
+            Err(StorageError::BlobUnknown(_) | StorageError::NameUnknown(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Content::Made(open) = blob.content else { return Ok(()) };
+        let failed = |error: io::Error| StorageError::Damaged(format!("blob {digest}: {error}"));
+        let mut bytes = open(0).map_err(failed)?;
+        let mut upload = self.pushed.begin(repository, digest.0.algorithm())?;
+        let mut piece = vec![0; 256 << 10];
+        loop {
+            match bytes.read(&mut piece).map_err(failed)? {
+                0 => return upload.finish(digest),
+                n => upload.append(&piece[..n])?,
+            }
+        }
     }
 }
 
@@ -189,6 +236,10 @@ fn from_offset(bytes: Vec<u8>, from: u64) -> io::Result<Box<dyn Read + Send>> {
     let mut cursor = io::Cursor::new(bytes);
     cursor.set_position(from);
     Ok(Box::new(cursor))
+}
+
+fn of_the_engine() -> StorageError {
+    StorageError::Unsupported("this is an image of the engine: `kist rmi` removes it")
 }
 
 fn damaged(error: StoreError) -> StorageError {
