@@ -35,7 +35,7 @@ impl Session {
     /// # Errors
     /// The settings cannot be read, or make no sense.
     pub fn open(settings: &Settings) -> Result<Session, Error> {
-        let client = client(settings)?;
+        let client = Client::new(client_settings(settings)?);
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
         Ok(Session { client, runtime: runtime.map_err(Error::io("starting the client of registries"))? })
     }
@@ -49,10 +49,10 @@ impl Session {
     }
 }
 
-/// A client by these settings, for whoever has a runtime of his own. Opens nothing yet.
-pub(crate) fn client(settings: &Settings) -> Result<Client, Error> {
+/// What a client needs to know.
+pub(crate) fn client_settings(settings: &Settings) -> Result<client::Settings, Error> {
     let registries = Registries::open(&settings.config_dir).map_err(Error::other("the settings for registries"))?;
-    Ok(Client::new(client::Settings {
+    Ok(client::Settings {
         mirrors: registries.mirrors,
         insecure: registries.insecure,
         certs_dirs: vec![settings.config_dir.join("certs.d"), DOCKER_CERTS.into()],
@@ -60,7 +60,7 @@ pub(crate) fn client(settings: &Settings) -> Result<Client, Error> {
         proxy: settings.proxy.clone(),
         user_agent: concat!("kist/", env!("CARGO_PKG_VERSION")).to_owned(),
         patience: Patience::usual(),
-    }))
+    })
 }
 
 /// Shows a login to a registry. Answers the identity token to keep in place of the password, where the registry gives one.

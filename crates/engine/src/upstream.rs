@@ -1,16 +1,18 @@
 //! `registry serve --proxy`: the registry behind ours, asked by the same client that pulls.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
-use registry::client::{BlobBody, Client, ClientError, Document, Span};
+use registry::client::{self, BlobBody, Client, ClientError, Document, Patience, Span};
 use registry::server::{Answered, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
 use spec::digest::BlobDigest;
 use spec::reference::Reference;
 
 use crate::error::Error;
-use crate::registry::{Settings, client};
+use crate::registry::{Settings, client_settings};
 
 /// Another registry, by name.
 pub struct Behind {
@@ -31,7 +33,15 @@ impl Behind {
                 "{typed:?} is not the name of a registry: write host[:port]; one without TLS is named under \"insecure\" in registries.json"
             )));
         }
-        Ok(Behind { client: client(settings)?, registry: registry.to_owned() })
+        let usual = client_settings(settings)?;
+        let client = Client::new(client::Settings {
+            // This machine's mirror may be this very server.
+            mirrors: BTreeMap::new(),
+            // A client waits, and often what is here will do for it.
+            patience: Patience { pauses: vec![Duration::from_millis(300)], ..usual.patience },
+            ..usual
+        });
+        Ok(Behind { client, registry: registry.to_owned() })
     }
 
     /// Its name, safe as a file's.
@@ -40,20 +50,30 @@ impl Behind {
         &self.registry
     }
 
+    fn manifest_reference(&self, repository: &Repository, which: &Which) -> Result<Reference, UpstreamError> {
+        match which {
+            Which::Tag(tag) => self.reference(repository, &format!(":{tag}")),
+            Which::Digest(digest) => self.reference(repository, &format!("@{digest}")),
+        }
+    }
+
     fn reference(&self, repository: &Repository, suffix: &str) -> Result<Reference, UpstreamError> {
         let text = format!("{}/{repository}{suffix}", self.registry);
-        text.parse().map_err(|e| UpstreamError(format!("{text}: {e}")))
+        text.parse().map_err(|e| UpstreamError::Failed(format!("{text}: {e}")))
     }
 }
 
 impl Upstream for Behind {
+    fn digest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, BlobDigest> {
+        Box::pin(async move {
+            let found = self.client.head(&self.manifest_reference(repository, which)?).await;
+            answered(found.map(|head| BlobDigest(head.digest)))
+        })
+    }
+
     fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, Manifest> {
         Box::pin(async move {
-            let suffix = match which {
-                Which::Tag(tag) => format!(":{tag}"),
-                Which::Digest(digest) => format!("@{digest}"),
-            };
-            let found = self.client.manifest(&self.reference(repository, &suffix)?).await;
+            let found = self.client.manifest(&self.manifest_reference(repository, which)?).await;
             let manifest = |Document { descriptor, bytes }| Manifest {
                 media_type: descriptor.media_type,
                 digest: descriptor.digest,
@@ -63,23 +83,35 @@ impl Upstream for Behind {
         })
     }
 
+    fn blob_size<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, u64> {
+        Box::pin(async move {
+            // The client's question for a blob's size wants the right to push.
+            let first = Span { from: 0, to: Some(1) };
+            let found = self.client.blob(&self.reference(repository, "")?, digest, first).await;
+            answered(found)?.map(|body| length(&body, digest)).transpose()
+        })
+    }
+
     fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched> {
         Box::pin(async move {
             let found = self.client.blob(&self.reference(repository, "")?, digest, Span::WHOLE).await;
             let Some(body) = answered(found)? else { return Ok(None) };
-            let size = body.total_bytes.ok_or_else(|| UpstreamError(format!("{digest} comes without its length")))?;
-            Ok(Some(Fetched { size, chunks: Box::new(Arriving(body)) }))
+            Ok(Some(Fetched { size: length(&body, digest)?, chunks: Box::new(Arriving(body)) }))
         })
     }
 }
 
-/// What the other side does not have, or does not show us, is not there.
 fn answered<T>(answer: Result<T, ClientError>) -> Result<Option<T>, UpstreamError> {
     match answer {
         Ok(found) => Ok(Some(found)),
-        Err(ClientError::NotFound { .. } | ClientError::Denied { .. }) => Ok(None),
-        Err(error) => Err(UpstreamError(chain(&error))),
+        Err(ClientError::NotFound { .. }) => Ok(None),
+        Err(error @ ClientError::Denied { .. }) => Err(UpstreamError::Denied(chain(&error))),
+        Err(error) => Err(UpstreamError::Failed(chain(&error))),
     }
+}
+
+fn length(body: &BlobBody, digest: &BlobDigest) -> Result<u64, UpstreamError> {
+    body.total_bytes.ok_or_else(|| UpstreamError::Failed(format!("{digest} comes without its length")))
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::Access;
 use super::body::Body;
+use super::coming::Fetching;
 use super::incoming;
 use super::log::{Line, Say};
 use super::reply::{self, Answer, Code, Refusal};
@@ -25,6 +26,7 @@ pub(super) struct Registry {
     pub(super) access: Access,
     pub(super) users: Option<Users>,
     pub(super) upstream: Option<Arc<dyn Upstream>>,
+    pub(super) fetching: Fetching,
     /// For manifests that are not small, since they are held in memory.
     pub(super) large: Semaphore,
     /// Something was deleted.
@@ -85,6 +87,11 @@ impl Registry {
         if self.access == Access::ReadOnly && method != Method::GET {
             return Err(Refusal::unsupported("this registry is read-only", "GET, HEAD"));
         }
+        // What a client pushed, the next answer from behind would hide.
+        if self.upstream.is_some() && method != Method::GET && method != Method::DELETE {
+            let message = "this registry keeps what it fetches from another: push there";
+            return Err(Refusal::unsupported(message, "GET, HEAD, DELETE"));
+        }
         match (route, method) {
             (Route::Base, &Method::GET) => Ok(reply::json(&serde_json::json!({}))),
             (Route::Catalog, &Method::GET) => self.catalog(asked).await,
@@ -131,8 +138,7 @@ impl Registry {
                 Ok(0) => {}
                 Ok(freed) => self.say(&format!("garbage collected: {freed} bytes")),
                 Err(error) => {
-                    let fault = Refusal::from(error).fault;
-                    self.say(&format!("collecting garbage: {}", fault.as_deref().unwrap_or("refused")));
+                    self.say(&format!("collecting garbage: {}", Refusal::from(error).log()));
                 }
             }
             // One thing deleted is rarely the only one.

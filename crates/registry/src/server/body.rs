@@ -12,12 +12,12 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use rustix::buffer::spare_capacity;
 use tokio::task::JoinHandle;
 
+use super::coming::Arriving;
 use super::log::Line;
 use super::storage::{Blob, Content};
-use super::upstream::Arriving;
 
 /// Large enough that a system call and a change of thread do not count, small enough for many slow clients at once: each holds two.
-const PIECE: usize = 256 << 10;
+pub(super) const PIECE: usize = 256 << 10;
 
 /// What is sent, and the line of the log that is written when it was.
 pub(super) struct Body {

@@ -4,7 +4,7 @@
 //! listen ── answer ── route                     one task a connection, HTTP/1.1
 //!             │  manifests, blobs, uploads, lists    one method a request
 //!             │  users                               htpasswd
-//!             │  upstream                            what is not here, from another registry
+//!             │  upstream, coming                    what is not here, from another registry
 //!          Storage ── Files                     in threads that may wait; Files is a directory
 //! ```
 //!
@@ -13,6 +13,7 @@
 mod answer;
 mod blobs;
 mod body;
+mod coming;
 mod document;
 mod files;
 mod incoming;
@@ -47,6 +48,7 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 
 use self::answer::Registry;
+use self::coming::Fetching;
 use self::listen::Listener;
 use self::users::Users;
 
@@ -166,7 +168,8 @@ impl Server {
         let scheme = if acceptor.is_some() { "https" } else { "http" };
         say(&format!("registry listening on {scheme}://{address}"));
         let (large, garbage) = (Semaphore::new(LARGE_MANIFESTS), Notify::new());
-        let registry = Arc::new(Registry { storage, access, users, upstream, large, garbage, say });
+        let registry =
+            Arc::new(Registry { storage, access, users, upstream, fetching: Fetching::default(), large, garbage, say });
         Ok(Server { listener: Listener { tcp, tls: acceptor, registry }, address })
     }
 

@@ -115,6 +115,11 @@ impl Refusal {
         Refusal::new(StatusCode::METHOD_NOT_ALLOWED, Code::Unsupported, message).with("allow", allow)
     }
 
+    /// For the log.
+    pub(super) fn log(&self) -> &str {
+        self.fault.as_deref().or_else(|| self.errors.first()?["message"].as_str()).unwrap_or_default()
+    }
+
     pub(super) fn respond(&self) -> Response<Body> {
         let body = json!({ "errors": self.errors }).to_string().into_bytes();
         let mut response = full(self.status, "application/json", body);

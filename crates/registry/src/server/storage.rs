@@ -112,6 +112,12 @@ pub trait Upload: Send {
     /// How many bytes are there.
     fn offset(&self) -> u64;
 
+    /// Its bytes, to be read by offset while more are added; they stay readable whatever becomes of it.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    fn reader(&self) -> Result<File, StorageError>;
+
     /// Adds bytes at the end.
     ///
     /// # Errors

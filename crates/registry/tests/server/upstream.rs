@@ -42,10 +42,21 @@ impl Chunks for Pieces {
 }
 
 impl Upstream for Behind {
+    fn digest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, BlobDigest> {
+        self.asked.lock().unwrap().push(format!("{repository} {which}?"));
+        let answer = self.manifest.lock().unwrap().clone().map_err(UpstreamError::Failed);
+        Box::pin(async { answer.map(|found| found.map(|manifest| manifest.digest)) })
+    }
+
     fn manifest<'a>(&'a self, repository: &'a Repository, which: &'a Which) -> Answered<'a, Manifest> {
         self.asked.lock().unwrap().push(format!("{repository} {which}"));
-        let answer = self.manifest.lock().unwrap().clone().map_err(UpstreamError);
+        let answer = self.manifest.lock().unwrap().clone().map_err(UpstreamError::Failed);
         Box::pin(async { answer })
+    }
+
+    fn blob_size<'a>(&'a self, _: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, u64> {
+        let layer = *digest == BlobDigest(Digest::sha256(LAYER));
+        Box::pin(async move { Ok(layer.then_some(LAYER.len() as u64)) })
     }
 
     fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched> {
@@ -69,6 +80,9 @@ fn what_is_not_here_is_fetched_once() {
     assert_eq!(taken(), [""; 0]);
 
     let blob = format!("/v2/a/blobs/{}", Digest::sha256(LAYER));
+    let head = registry.ask("HEAD", &blob, &[], b"");
+    assert_eq!(head.expect(200).headers["content-length"], LAYER.len().to_string());
+    assert_eq!(taken(), [""; 0]);
     assert_eq!(registry.get(&blob).expect(200).body, LAYER);
     assert_eq!(taken().len(), 1);
     let kept = || registry.get(&blob).expect(200).body == LAYER && taken().is_empty();

@@ -144,6 +144,10 @@ impl Upload for Growing {
         self.offset
     }
 
+    fn reader(&self) -> Result<File, StorageError> {
+        self.file.try_clone().map_err(StorageError::io("opening", &self.path))
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         self.file.write_all(bytes).map_err(StorageError::io("writing", &self.path))?;
         if self.hashed.bytes == self.offset {
