@@ -1,10 +1,8 @@
 //! The clients that people have, each in directories of its own.
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
-use testkit::{ImageBuilder, Layer, Root};
+use testkit::{Docker, ImageBuilder, Layer, Podman, Root};
 
 use crate::client::Registry;
 
@@ -57,22 +55,17 @@ fn skopeo_copies_to_it_within_it_and_from_it() {
 
 #[test]
 fn podman_pushes_and_pulls() {
-    if !is_there("podman") {
-        testkit::skip!("podman is not installed");
-    }
-    let (registry, root) = (Registry::new(), Root::new());
-    let dirs = [root.join("storage"), root.join("run")].map(|dir| dir.display().to_string());
-    let podman = |args: &[&str]| {
-        let places = ["--root", &dirs[0], "--runroot", &dirs[1], "--storage-driver", "vfs"];
-        run("podman", &root, &[&places[..], args].concat())
+    let podman = match Podman::new() {
+        Ok(podman) => podman,
+        Err(why) => testkit::skip!("{why}"),
     };
+    let registry = Registry::new();
     let there = format!("{}/p/x:1", registry.address);
-    podman(&["load", "-i", &archive(&root)]);
-    podman(&["push", "--tls-verify=false", "localhost/x:1", &there]);
-    podman(&["rmi", "--all", "--force"]);
-    podman(&["pull", "--tls-verify=false", &there]);
-    assert!(podman(&["images", "--noheading", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&there));
-    podman(&["rmi", "--all", "--force"]);
+    podman.ok(&["load", "-i", &archive(podman.root())]);
+    podman.ok(&["push", "--tls-verify=false", "localhost/x:1", &there]);
+    podman.ok(&["rmi", "--all", "--force"]);
+    podman.ok(&["pull", "--tls-verify=false", &there]);
+    assert!(podman.ok(&["images", "--noheading", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&there));
 }
 
 #[test]
@@ -95,51 +88,18 @@ fn curl_resumes_a_download_and_sends_a_blob_as_it_comes() {
     assert!(registry.get(&format!("/v2/b/blobs/{digest}")).expect(200).body == bytes);
 }
 
-/// A daemon that is ended with its value.
-struct Daemon(Child);
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
-        let _ = self.0.wait();
-    }
-}
-
-fn dockerd(root: &Root) -> Option<(Daemon, String)> {
-    let at = |name: &str| root.join(name).display().to_string();
-    root.write("daemon.json", "{}");
-    let log = std::fs::File::create(root.join("log")).unwrap();
-    let mut command = Command::new("/usr/sbin/dockerd");
-    command.args(["--data-root", &at("docker"), "--exec-root", &at("exec"), "--pidfile", &at("pid")]);
-    command.args(["--config-file", &at("daemon.json"), "-H", &format!("unix://{}", at("sock"))]);
-    command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"]);
-    let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().ok()?;
-    let mut daemon = Daemon(child);
-    for _ in 0..300 {
-        if std::os::unix::net::UnixStream::connect(root.join("sock")).is_ok() {
-            return Some((daemon, format!("unix://{}", at("sock"))));
-        }
-        if daemon.0.try_wait().ok()?.is_some() {
-            return None;
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    None
-}
-
 #[test]
 fn docker_pushes_and_pulls() {
-    if !Path::new("/usr/sbin/dockerd").exists() {
-        testkit::skip!("dockerd is not installed");
-    }
+    let docker = match Docker::start(&[]) {
+        Ok(docker) => docker,
+        Err(why) => testkit::skip!("{why}"),
+    };
     let (registry, root) = (Registry::new(), Root::new());
-    let Some((_daemon, socket)) = dockerd(&root) else { testkit::skip!("dockerd does not start here") };
-    let docker = |args: &[&str]| run("docker", &root, &[&["-H", &socket], args].concat());
     let there = format!("{}/d/x:1", registry.address);
-    docker(&["load", "-i", &archive(&root)]);
-    docker(&["tag", "x:1", &there]);
-    docker(&["push", &there]);
-    docker(&["rmi", "-f", "x:1", &there]);
-    docker(&["pull", &there]);
-    assert!(docker(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&there));
+    docker.ok(&["load", "-i", &archive(&root)]);
+    docker.ok(&["tag", "x:1", &there]);
+    docker.ok(&["push", &there]);
+    docker.ok(&["rmi", "-f", "x:1", &there]);
+    docker.ok(&["pull", &there]);
+    assert!(docker.ok(&["images", "--format", "{{.Repository}}:{{.Tag}}"]).contains(&there));
 }
