@@ -16,7 +16,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use disk::{Lock, faults};
-use spec::digest::Digest;
+use spec::digest::{Algorithm, Digest, Hasher};
 
 /// What one request fetches, and what is fetched again at most when its connection breaks at the worst moment and nothing was kept.
 pub const RANGE: u64 = 8 << 20;
@@ -181,6 +181,23 @@ impl Partial {
         Ok(())
     }
 
+    /// The digest of the bytes, once all are here.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn digest(&self, algorithm: Algorithm) -> io::Result<Option<Digest>> {
+        if self.received_bytes() < self.size() {
+            return Ok(None);
+        }
+        let (mut hasher, mut reader, mut piece) = (Hasher::new(algorithm), self.reader(), vec![0; 256 << 10]);
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(Some(hasher.finish())),
+                read => hasher.update(&piece[..read]),
+            }
+        }
+    }
+
     /// Lets readers fail with this text instead of waiting.
     pub fn end(&self, why: &str) {
         self.inner.state().ended.get_or_insert_with(|| why.to_owned());
@@ -342,6 +359,7 @@ mod tests {
         let mut read = Vec::new();
         second.reader().read_to_end(&mut read).unwrap();
         assert!(read == bytes);
+        assert_eq!(second.digest(Algorithm::Sha256).unwrap(), Some(Digest::sha256(&bytes)));
         second.remove().unwrap();
         assert_eq!(fs::read_dir(root.join("partial")).unwrap().count(), 0);
     }

@@ -11,15 +11,15 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Frame, SizeHint};
+use hyper::body::{Body, Frame};
 use spec::digest::{BlobDigest, Digest};
 use spec::reference::Reference;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::client::{Begun, BoxError, Client, ClientError, Outgoing, Upload};
 
-/// A request carries at least so much, unless it is the last.
+/// A blob whose length is known goes by that, as all registries like it; one that takes longer than this to make goes while it is made.
 const CHUNK: u64 = 16 << 20;
 /// Breaks in a row until an upload is given up.
 const BREAKS: u32 = 5;
@@ -94,7 +94,7 @@ impl Growing {
         Arc::clone(&self.sent)
     }
 
-    /// What there is, when that is enough for a request after `offset` or is all.
+    /// What there is, when that is worth a request after `offset` or is all.
     async fn wait(&mut self, offset: u64) -> Result<Made, UploadError> {
         let enough = |made: &Made| made.end.is_some() || made.bytes >= offset + CHUNK;
         let made = self.made.wait_for(enough).await;
@@ -102,10 +102,40 @@ impl Growing {
             .map_err(|_| UploadError::NotMade("the layer was not packed to its end".to_owned()))
     }
 
-    fn body(&self, at: u64, length: u64) -> Outgoing {
-        self.sent.store(at, Relaxed);
-        let (file, sent) = (Arc::clone(&self.file), Arc::clone(&self.sent));
-        Part { file, at, end: at + length, sent }.boxed_unsync()
+    /// All from `from` on, while it is made.
+    fn body(&self, from: u64) -> Outgoing {
+        self.sent.store(from, Relaxed);
+        let (give, take) = mpsc::channel(2);
+        tokio::spawn(feed(Arc::clone(&self.file), self.made.clone(), from, Arc::clone(&self.sent), give));
+        Pieces(take).boxed_unsync()
+    }
+}
+
+/// Reads what was written a moment ago, so it does not wait for a disk.
+async fn feed(
+    file: Arc<File>,
+    mut made: watch::Receiver<Made>,
+    mut at: u64,
+    sent: Arc<AtomicU64>,
+    give: mpsc::Sender<io::Result<Bytes>>,
+) {
+    loop {
+        let more = made.wait_for(|made| made.bytes > at || made.end.is_some()).await.map(|made| made.bytes);
+        let piece = match more {
+            Ok(bytes) if bytes == at => return,
+            Ok(bytes) => {
+                let mut piece = vec![0; usize::try_from(bytes - at).map_or(PIECE, |left| left.min(PIECE))];
+                file.read_exact_at(&mut piece, at).map(|()| Bytes::from(piece))
+            }
+            Err(_) => Err(io::Error::other("it was not made to its end")),
+        };
+        at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        let failed = piece.is_err();
+        // A request that ended takes no more.
+        if give.send(piece).await.is_err() || failed {
+            return;
+        }
+        sent.store(at, Relaxed);
     }
 }
 
@@ -130,18 +160,18 @@ pub async fn upload(client: &Client, repository: &Reference, mut blob: Growing) 
                     Err(error) => Err(error),
                 }
             }
-            Some(_) | None => {
-                let length = made.bytes - offset;
-                client.upload_chunk(repository, &mut upload, offset, length, blob.body(offset, length)).await
+            end => {
+                let length = end.is_some().then(|| made.bytes - offset);
+                client.upload_chunk(repository, &mut upload, offset, length, blob.body(offset)).await
             }
         };
         match done {
-            Ok(()) => (offset, breaks) = (made.bytes, 0),
+            Ok(()) => (offset, breaks) = (blob.made.borrow().bytes, 0),
             Err(error) if breaks < BREAKS && may_go_on(&error) => {
                 breaks += 1;
                 sleep(client.pause(breaks)).await;
                 offset = match client.upload_offset(repository, &mut upload).await {
-                    Ok(offset) => offset.min(made.bytes),
+                    Ok(offset) => offset.min(blob.made.borrow().bytes),
                     // It forgot the upload, or does not say how far it is (405): all over again.
                     Err(ClientError::NotFound { .. } | ClientError::Refused { .. }) => {
                         upload = begin(client, repository).await?;
@@ -174,7 +204,7 @@ pub async fn upload_bytes(
         let body = Full::new(Bytes::copy_from_slice(bytes)).map_err(|never| match never {}).boxed_unsync();
         let sent = async {
             let mut upload = begin(client, repository).await?;
-            client.upload_chunk(repository, &mut upload, 0, bytes.len() as u64, body).await?;
+            client.upload_chunk(repository, &mut upload, 0, Some(bytes.len() as u64), body).await?;
             client.finish_upload(repository, upload, &digest).await
         };
         match sent.await {
@@ -201,36 +231,14 @@ async fn begin(client: &Client, repository: &Reference) -> Result<Upload, Client
     }
 }
 
-/// A part of the file as a request's body. Reads what was written a moment ago, so it does not wait for a disk.
-struct Part {
-    file: Arc<File>,
-    at: u64,
-    end: u64,
-    sent: Arc<AtomicU64>,
-}
+/// A request's body as it comes from [`feed`].
+struct Pieces(mpsc::Receiver<io::Result<Bytes>>);
 
-impl Body for Part {
+impl Body for Pieces {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.at == self.end {
-            return Poll::Ready(None);
-        }
-        let mut piece = vec![0; usize::try_from(self.end - self.at).map_or(PIECE, |left| left.min(PIECE))];
-        if let Err(error) = self.file.read_exact_at(&mut piece, self.at) {
-            return Poll::Ready(Some(Err(error.into())));
-        }
-        self.at += piece.len() as u64;
-        self.sent.store(self.at, Relaxed);
-        Poll::Ready(Some(Ok(Frame::data(piece.into()))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.at == self.end
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.end - self.at)
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.0.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data).map_err(BoxError::from)))
     }
 }

@@ -119,7 +119,7 @@ async fn begin(client: &Client, name: &Reference) -> Upload {
 async fn push_blob(client: &Client, name: &Reference, bytes: &[u8]) {
     let mut upload = begin(client, name).await;
     let length = bytes.len() as u64;
-    client.upload_chunk(name, &mut upload, 0, length, body(bytes)).await.unwrap();
+    client.upload_chunk(name, &mut upload, 0, Some(length), body(bytes)).await.unwrap();
     client.finish_upload(name, upload, &digest(bytes)).await.unwrap();
 }
 
@@ -182,9 +182,9 @@ fn an_upload_is_taken_up_again() {
         let (first, second) = (vec![1; 70_000], vec![2; 50_000]);
         let mut upload = begin(&client, &name).await;
         assert_eq!(client.upload_offset(&name, &mut upload).await.unwrap(), 0);
-        client.upload_chunk(&name, &mut upload, 0, 70_000, body(&first)).await.unwrap();
+        client.upload_chunk(&name, &mut upload, 0, Some(70_000), body(&first)).await.unwrap();
         assert_eq!(client.upload_offset(&name, &mut upload).await.unwrap(), 70_000);
-        client.upload_chunk(&name, &mut upload, 70_000, 50_000, body(&second)).await.unwrap();
+        client.upload_chunk(&name, &mut upload, 70_000, Some(50_000), body(&second)).await.unwrap();
         let whole = digest(&[first, second].concat());
         client.finish_upload(&name, upload, &whole).await.unwrap();
         assert_eq!(client.blob_size(&name, &whole).await.unwrap(), Some(120_000));
@@ -202,7 +202,7 @@ fn an_upload_that_broke_within_a_chunk_goes_on_or_begins_anew() {
         let (client, name, blob) = (Client::new(settings(None)), peer.reference("a"), vec![1; 200_000]);
         let mut upload = begin(&client, &name).await;
         let part = body(&blob[..150_000]);
-        let broken = client.upload_chunk(&name, &mut upload, 0, 200_000, part).await.unwrap_err();
+        let broken = client.upload_chunk(&name, &mut upload, 0, Some(200_000), part).await.unwrap_err();
         assert!(broken.is_transient(), "{broken}");
         // What it keeps depends on when it sees the end; the address it gave before holds the old offset, and it takes no other.
         let offset = match client.upload_offset(&name, &mut upload).await {
@@ -213,7 +213,7 @@ fn an_upload_that_broke_within_a_chunk_goes_on_or_begins_anew() {
             known => known.unwrap(),
         };
         let rest = &blob[usize::try_from(offset).unwrap()..];
-        client.upload_chunk(&name, &mut upload, offset, rest.len() as u64, body(rest)).await.unwrap();
+        client.upload_chunk(&name, &mut upload, offset, Some(rest.len() as u64), body(rest)).await.unwrap();
         client.finish_upload(&name, upload, &digest(&blob)).await.unwrap();
     });
 }

@@ -224,6 +224,7 @@ impl Layers<'_, '_> {
                     return Err(error);
                 }
                 Err(Failed::Content(error)) => {
+                    let error = other_bytes(&mine).unwrap_or(error);
                     discard(&mine)?;
                     // After a loss of power a partial file may hold what was never written, and a mirror may have anything. Once more,
                     // from its beginning and from the registry itself.
@@ -329,6 +330,15 @@ impl Layers<'_, '_> {
         self.tell_once(blob, LayerState::DownloadComplete);
         if state == LayerState::PullComplete { self.tell_once(blob, state) } else { self.tell(blob, state) }
     }
+}
+
+/// What a damaged archive looks like may be nothing but other bytes than were announced.
+fn other_bytes(mine: &Mine) -> Option<Error> {
+    mine.iter().find_map(|(blob, partial)| {
+        let (want, got) = (&blob.0, partial.digest(blob.0.algorithm()).ok()??);
+        let corrupt = || LoadError::Corrupt { name: "a layer's blob".to_owned(), want: want.clone(), got: got.clone() };
+        (got != *want).then(|| corrupt().into())
+    })
 }
 
 /// Why a round ended.

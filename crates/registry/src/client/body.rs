@@ -60,8 +60,8 @@ pub(super) async fn whole(
 pub(super) enum Payload {
     Nothing,
     Bytes(Bytes),
-    /// A body of this length; gone once it was sent, so that such a request is never repeated.
-    Once(u64, Option<Outgoing>),
+    /// A body of this length, where that is known; gone once it was sent, so that such a request is never repeated.
+    Once(Option<u64>, Option<Outgoing>),
 }
 
 impl Payload {
@@ -75,9 +75,9 @@ impl Payload {
     pub(super) fn take(&mut self, pulse: &Pulse) -> Watched {
         let nothing = || Empty::new().map_err(|never| match never {}).boxed_unsync();
         let (left_bytes, body) = match self {
-            Payload::Nothing => (0, nothing()),
+            Payload::Nothing => (Some(0), nothing()),
             Payload::Bytes(bytes) => {
-                (bytes.len() as u64, Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync())
+                (Some(bytes.len() as u64), Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync())
             }
             Payload::Once(length, body) => (*length, body.take().unwrap_or_else(nothing)),
         };
@@ -119,7 +119,8 @@ impl Pulse {
 /// cannot come.
 pub(super) struct Watched {
     body: Outgoing,
-    left_bytes: u64,
+    /// None: nobody knows.
+    left_bytes: Option<u64>,
     pulse: Pulse,
 }
 
@@ -132,11 +133,13 @@ impl Body for Watched {
         *locked(&self.pulse.0) = polled.is_ready().then(Instant::now);
         let wrong = || Poll::Ready(Some(Err("the body has another length than was announced".into())));
         match &polled {
-            Poll::Ready(None) if self.left_bytes > 0 => wrong(),
+            Poll::Ready(None) if self.left_bytes.is_some_and(|left| left > 0) => wrong(),
             Poll::Ready(Some(Ok(frame))) => {
                 let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
-                let Some(left_bytes) = self.left_bytes.checked_sub(length) else { return wrong() };
-                self.left_bytes = left_bytes;
+                if let Some(left) = self.left_bytes {
+                    let Some(left) = left.checked_sub(length) else { return wrong() };
+                    self.left_bytes = Some(left);
+                }
                 polled
             }
             Poll::Ready(None | Some(Err(_))) | Poll::Pending => polled,
@@ -144,10 +147,10 @@ impl Body for Watched {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left_bytes == 0 && self.body.is_end_stream()
+        self.left_bytes.unwrap_or_default() == 0 && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left_bytes)
+        self.left_bytes.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

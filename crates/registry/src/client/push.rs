@@ -76,7 +76,8 @@ impl Client {
         Ok(Begun::Upload(Upload { location, chunk_min_bytes }))
     }
 
-    /// Adds `length` bytes that belong at `offset`, which is the end of what the registry has.
+    /// Adds bytes that belong at `offset`, which is the end of what the registry has. Where their number is not known yet they go without a
+    /// length, as Docker sends them; some registries take no more than one request of another kind.
     ///
     /// # Errors
     /// See [`ClientError`]. After one that is transient, [`Client::upload_offset`] says where to go on; `Refused` with 416 means that
@@ -86,21 +87,23 @@ impl Client {
         reference: &Reference,
         upload: &mut Upload,
         offset: u64,
-        length: u64,
+        length: Option<u64>,
         body: Outgoing,
     ) -> Result<(), ClientError> {
-        let Some(last) = (offset + length).checked_sub(1).filter(|_| length > 0) else { return Ok(()) };
-        let headers =
-            vec![(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_RANGE, format!("{offset}-{last}"))];
+        let mut headers = vec![(CONTENT_TYPE, "application/octet-stream".to_owned())];
+        if let Some(length) = length {
+            let Some(last) = (offset + length).checked_sub(1).filter(|_| length > 0) else { return Ok(()) };
+            headers.push((CONTENT_RANGE, format!("{offset}-{last}")));
+        }
         let to = To::Location(upload.location.clone());
         let ask = Ask { headers, ..write(Method::PATCH, reference, to, Payload::Once(length, Some(body))) };
         let answer = self.ask(&Endpoint::registry(reference.registry())?, ask).await?;
         upload.location = location(&answer).unwrap_or_else(|| upload.location.clone());
-        match stored(&answer) {
-            Some(end) if end != offset + length => {
+        match (stored(&answer), length) {
+            (Some(end), Some(length)) if end != offset + length => {
                 Err(ClientError::transport(answer.host(), format!("it kept {end} of {} bytes", offset + length)))
             }
-            Some(_) | None => Ok(()),
+            (Some(_) | None, _) => Ok(()),
         }
     }
 

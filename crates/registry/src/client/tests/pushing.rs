@@ -33,11 +33,11 @@ fn a_blob_grows_in_chunks_where_the_registry_points() {
         let (client, name) = (client(), reference(&peer, "a"));
         let mut upload = begun(&client, &name).await;
         assert_eq!(upload.chunk_min_bytes, Some(3));
-        client.upload_chunk(&name, &mut upload, 0, 3, body(b"abc")).await.unwrap();
-        let error = client.upload_chunk(&name, &mut upload, 3, 3, body(b"def")).await.unwrap_err();
+        client.upload_chunk(&name, &mut upload, 0, Some(3), body(b"abc")).await.unwrap();
+        let error = client.upload_chunk(&name, &mut upload, 3, Some(3), body(b"def")).await.unwrap_err();
         assert!(error.is_transient(), "it kept less than was sent: {error}");
         assert_eq!(client.upload_offset(&name, &mut upload).await.unwrap(), 5);
-        client.upload_chunk(&name, &mut upload, 5, 1, body(b"f")).await.unwrap();
+        client.upload_chunk(&name, &mut upload, 5, Some(1), body(b"f")).await.unwrap();
         client.finish_upload(&name, upload, &digest(b"abcdef")).await.unwrap();
         expect![[r#"
             POST /v2/a/blobs/uploads/
@@ -82,7 +82,7 @@ fn a_chunk_is_sent_once() {
         .await;
         let (client, name) = (client(), reference(&peer, "a"));
         let mut upload = begun(&client, &name).await;
-        let error = client.upload_chunk(&name, &mut upload, 0, 3, body(b"abc")).await.unwrap_err();
+        let error = client.upload_chunk(&name, &mut upload, 0, Some(3), body(b"abc")).await.unwrap_err();
         assert!(error.is_transient());
         assert_eq!(peer.log().matches("PATCH").count(), 1);
     });
@@ -103,9 +103,9 @@ fn a_token_that_expires_under_a_chunk_is_renewed_for_the_next() {
         .await;
         let (client, name) = (client(), reference(&peer, "b"));
         let mut upload = begun(&client, &name).await;
-        let error = client.upload_chunk(&name, &mut upload, 0, 3, body(b"abc")).await.unwrap_err();
+        let error = client.upload_chunk(&name, &mut upload, 0, Some(3), body(b"abc")).await.unwrap_err();
         assert!(error.is_transient(), "{error}");
-        client.upload_chunk(&name, &mut upload, 0, 3, body(b"abc")).await.unwrap();
+        client.upload_chunk(&name, &mut upload, 0, Some(3), body(b"abc")).await.unwrap();
     });
 }
 
@@ -202,7 +202,7 @@ fn we_may_be_slow_and_they_may_not() {
         let name = reference(&peer, "a");
         let mut upload = begun(&client, &name).await;
         let slow = Slow(Some(Box::pin(tokio::time::sleep(Duration::from_millis(400))))).boxed_unsync();
-        client.upload_chunk(&name, &mut upload, 0, 3, slow).await.unwrap();
+        client.upload_chunk(&name, &mut upload, 0, Some(3), slow).await.unwrap();
 
         let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mirrors = [("*".to_owned(), vec![format!("http://{}", silent.local_addr().unwrap())])].into();
