@@ -2137,7 +2137,7 @@ _kist() {
             return 0
             ;;
         kist__subcmd__image__subcmd__inspect)
-            opts="-h -f --help --format"
+            opts="-h -f --help --format --platform --remote"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2148,6 +2148,10 @@ _kist() {
                     return 0
                     ;;
                 -f)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --platform)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

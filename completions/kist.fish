@@ -34,8 +34,8 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "ps" -d 'List containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "pull" -d 'Download an image from a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "push" -d 'Upload an image to a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "images" -d 'List images'
-complete -c kist -n "__fish_kist_needs_command" -f -a "login" -d 'Authenticate to a registry'
-complete -c kist -n "__fish_kist_needs_command" -f -a "logout" -d 'Log out from a registry'
+complete -c kist -n "__fish_kist_needs_command" -f -a "login" -d 'Authenticate to a registry (Docker Hub if no server is named)'
+complete -c kist -n "__fish_kist_needs_command" -f -a "logout" -d 'Log out from a registry (Docker Hub if no server is named)'
 complete -c kist -n "__fish_kist_needs_command" -f -a "version" -d 'Show the kist version information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
@@ -810,18 +810,20 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from tag" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from tag" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from inspect" -l platform -d 'Inspect a specific platform of the multi-platform image. An image that is here must be for it. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from inspect" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from inspect" -s h
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from inspect" -l remote -d 'Ask the registry, without pulling; the size is then that of the compressed layers'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "until=<timestamp>")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c kist -n "__fish_kist_using_subcommand registry; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Serve images to other machines, in the foreground'
+complete -c kist -n "__fish_kist_using_subcommand registry; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Serve images as a registry, in the foreground'
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l htpasswd -d 'Let in only the users of this file (made with htpasswd -B)' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l listen -d 'Host and port to listen on (default "127.0.0.1:5000")' -r
-complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l proxy -d 'Fetch what is not here from this registry, and keep it' -r
-complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l storage -d 'Serve this directory instead of kist\'s own images' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l proxy -d 'Serve another registry\'s images: fetch from it what is not here, and keep it' -r
+complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l storage -d 'Serve this directory and keep there what is pushed, instead of kist\'s own images' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-cert -d 'Certificate in PEM, followed by those that lead to a root' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l tls-key -d 'Key of the certificate in PEM' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l help

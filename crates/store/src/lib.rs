@@ -41,7 +41,7 @@ pub use mount::{Mount, MountError};
 pub use origin::Origin;
 pub use pack::PackError;
 pub use places::Places;
-pub use receive::{Incoming, Layer, Open, Receiving, read_manifest};
+pub use receive::{Incoming, Layer, Open, Receiving, describe, read_manifest};
 pub use remove::{Remove, RemoveError, Removed, Several};
 pub use save::SaveError;
 pub use store::{Store, StoreError};

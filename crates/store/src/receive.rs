@@ -8,8 +8,10 @@ use spec::digest::{ChainId, DiffId};
 use spec::image::{Descriptor, Manifest};
 use spec::platform::Platform;
 use spec::reference::Reference;
+use spec::time::Time;
 
 use crate::archive::{self, LoadError, Plan};
+use crate::image::Image;
 use crate::load::{Job, LoadEvent, Loaded};
 use crate::store::{Store, StoreError};
 
@@ -59,16 +61,41 @@ pub fn read_manifest(descriptor: &Descriptor, bytes: &[u8]) -> Result<Manifest, 
     archive::manifest(descriptor, bytes)
 }
 
+/// The image that documents describe, without taking it. Its size is that of its layers as they travel; it never came.
+///
+/// # Errors
+/// [`LoadError`]: documents that contradict each other; [`LoadError::OtherPlatform`].
+pub fn describe(incoming: Incoming, wanted: Option<&Platform>) -> Result<Image, LoadError> {
+    let (plan, blobs) = read(incoming)?;
+    if let Some(wanted) = wanted {
+        archive::require(std::slice::from_ref(&plan), wanted)?;
+    }
+    Ok(Image {
+        id: plan.id(),
+        chains: ChainId::of(&plan.document.rootfs.diff_ids),
+        config: plan.document,
+        config_bytes: plan.config_bytes,
+        manifest: plan.manifest.map(|(descriptor, _)| descriptor),
+        size_bytes: blobs.iter().fold(0, |sum: u64, blob| sum.saturating_add(blob.size)),
+        loaded_at: Time::from_ns(0),
+    })
+}
+
+/// What is to be unpacked, and the layers as they travel.
+fn read(incoming: Incoming) -> Result<(Plan, Vec<Descriptor>), LoadError> {
+    let Incoming { names, manifest: descriptor, manifest_bytes, config_bytes } = incoming;
+    let manifest = archive::manifest(&descriptor, &manifest_bytes)?;
+    let blobs = manifest.layers.clone();
+    Ok((archive::of_manifest(names, (descriptor, manifest_bytes), manifest, config_bytes)?, blobs))
+}
+
 impl Store {
     /// Begins to take an image.
     ///
     /// # Errors
     /// [`LoadError`]: documents that contradict each other.
     pub fn receive(&self, incoming: Incoming) -> Result<Receiving<'_>, LoadError> {
-        let Incoming { names, manifest: descriptor, manifest_bytes, config_bytes } = incoming;
-        let manifest = archive::manifest(&descriptor, &manifest_bytes)?;
-        let blobs = manifest.layers.clone();
-        let plan = archive::of_manifest(names, (descriptor, manifest_bytes), manifest, config_bytes)?;
+        let (plan, blobs) = read(incoming)?;
         let _held = self.share()?;
         self.sync_noted()?;
         Ok(Receiving { store: self, plan, blobs, _held })

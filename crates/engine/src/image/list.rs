@@ -6,6 +6,7 @@ use disk::read;
 use spec::container::Config;
 use spec::digest::ImageId;
 use spec::id::ContainerId;
+use spec::platform::Platform;
 use store::{Image, Names};
 
 use crate::container::{find, start};
@@ -28,6 +29,20 @@ pub fn view(host: &Host, name: &str) -> Result<(Image, Names), Error> {
     let image = host.store.resolve(name)?;
     let names = host.store.names(&image.id)?;
     Ok((image, names))
+}
+
+/// Refuses an image that is here for another platform than the one that is asked for.
+///
+/// # Errors
+/// It is.
+pub fn require(image: &Image, name: &str, wanted: &Platform) -> Result<(), Error> {
+    let has = image.config.platform();
+    if wanted.runs(&has) {
+        return Ok(());
+    }
+    Err(Error::NotFound(format!(
+        "image with reference {name} was found but its platform ({has}) does not match the specified platform ({wanted})"
+    )))
 }
 
 /// The containers of each image.

@@ -11,6 +11,7 @@ pub mod progress;
 pub mod prune;
 pub mod pull;
 pub mod push;
+pub mod remote;
 pub mod remove;
 pub mod save;
 pub mod tag;

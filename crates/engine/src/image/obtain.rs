@@ -5,6 +5,7 @@ use spec::reference::Reference;
 use store::{Image, ResolveError};
 
 use super::bundled;
+use super::list;
 use super::progress::LayerEvent;
 use super::pull::{self, PullEvent, Pulled, pull};
 use crate::error::Error;
@@ -75,12 +76,7 @@ pub fn obtain(
         None => fetch(host, wanted, connect, on)?,
     };
     let machine = Platform::host();
-    let (wanted, has) = (platform.as_ref().unwrap_or(&machine), image.config.platform());
-    if !wanted.runs(&has) {
-        return Err(Error::NotFound(format!(
-            "image with reference {name} was found but its platform ({has}) does not match the specified platform ({wanted})"
-        )));
-    }
+    list::require(&image, name, platform.as_ref().unwrap_or(&machine))?;
     Ok(image)
 }
 

@@ -138,7 +138,7 @@ fn name(host: &Host, reference: &Reference, image: &ImageId) -> Result<Newer, Er
 }
 
 /// The manifest that a name leads to.
-fn choose(
+pub(super) fn choose(
     session: &Session,
     reference: &Reference,
     mut found: Document,

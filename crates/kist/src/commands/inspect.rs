@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 
 use engine::container::{find, list};
+use engine::image::pull::Pull;
+use engine::registry::Session;
 use engine::system::facts::cgroups;
 use engine::{Error, Host, image};
 use serde::Serialize;
+use spec::platform::Platform;
+use spec::reference::ReferenceError;
 
 use super::listing::{self, OBJECT_FORMAT};
 use super::ps::sizes;
+use super::pull::platform;
 use crate::cli::{Cli, note, say};
 use crate::report::{Report, explain};
 use crate::template::Template;
@@ -61,8 +66,20 @@ pub(crate) static IMAGE_INSPECT: Verb = Verb {
     usage: "[OPTIONS] IMAGE [IMAGE...]",
     about: "Display detailed information on one or more images",
     words: Words::AtLeast(1),
-    flags: &[&[FORMAT]],
-    run: |cli, args| run(cli, args, Kind::Image),
+    flags: &[&[
+        FORMAT,
+        flag(
+            "platform",
+            Takes::One("string"),
+            "Inspect a specific platform of the multi-platform image. An image that is here must be for it. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
+        ),
+        flag(
+            "remote",
+            Takes::Switch,
+            "Ask the registry, without pulling; the size is then that of the compressed layers",
+        ),
+    ]],
+    run: inspect_image,
 };
 
 const FORMAT: Flag = short('f', "format", Takes::One("string"), OBJECT_FORMAT);
@@ -86,17 +103,42 @@ enum Object {
 }
 
 fn run(cli: &Cli, args: &Args, kind: Kind) -> Result<u8, Report> {
-    let template = match args.text("format") {
-        None => None,
-        Some("json") => Some("{{json .}}"),
-        Some(text) => Some(text),
-    };
-    let template = template.map(|text| Template::parse(text).map_err(listing::refused)).transpose()?;
+    let template = template(args)?;
     let host = cli.host()?;
     let with_sizes = kind != Kind::Image && args.on("size");
+    show(args, template.as_ref(), &|name| object(&host, name, kind, with_sizes))
+}
+
+fn inspect_image(cli: &Cli, args: &Args) -> Result<u8, Report> {
+    let template = template(args)?;
+    if args.on("remote") {
+        let platform = platform(cli, args, &IMAGE_INSPECT)?;
+        let session = Session::open(&cli.registries())?;
+        return show(args, template.as_ref(), &|name| remote(&session, name, platform.as_ref()));
+    }
+    let platform = args.parsed(&IMAGE_INSPECT, "platform", str::parse::<Platform>)?;
+    let host = cli.host()?;
+    show(args, template.as_ref(), &|name| Ok(view(&host, name, platform.as_ref())?))
+}
+
+fn template(args: &Args) -> Result<Option<Template>, Report> {
+    let text = match args.text("format") {
+        None => return Ok(None),
+        Some("json") => "{{json .}}",
+        Some(text) => text,
+    };
+    Template::parse(text).map(Some).map_err(listing::refused)
+}
+
+/// Prints what is found of the names; a line for each that is not.
+fn show(
+    args: &Args,
+    template: Option<&Template>,
+    find: &dyn Fn(&str) -> Result<Object, Missing>,
+) -> Result<u8, Report> {
     let (mut found, mut failed) = (Vec::new(), Vec::new());
     for name in args.words() {
-        match object(&host, name, kind, with_sizes) {
+        match find(name) {
             Ok(object) => found.push(object),
             Err(Missing::Object) => failed.push(format!("error: no such object: {name}")),
             Err(Missing::Why(report)) => failed.push(report.text),
@@ -106,7 +148,7 @@ fn run(cli: &Cli, args: &Args, kind: Kind) -> Result<u8, Report> {
         None => say(&json::pretty(&found).map_err(|error| Report::plain(error.to_string()))?),
         Some(template) => {
             for object in &found {
-                match render(&template, object) {
+                match render(template, object) {
                     Ok(text) => say(&format!("{text}\n")),
                     Err(text) => failed.push(text),
                 }
@@ -138,8 +180,14 @@ enum Missing {
     Why(Report),
 }
 
+impl From<Error> for Missing {
+    fn from(error: Error) -> Missing {
+        let missing = matches!(error, Error::NotFound(_));
+        Missing::Why(if missing { Report::plain(without_remedies(&error)) } else { error.into() })
+    }
+}
+
 fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Object, Missing> {
-    let why = |error: Error| Missing::Why(error.into());
     if matches!(kind, Kind::Any | Kind::Container) {
         match find(host, name).and_then(|id| list::view(host, &id)) {
             Ok(view) => {
@@ -148,22 +196,33 @@ fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Objec
                     .map_err(Missing::Why);
             }
             Err(Error::NotFound(_)) if kind == Kind::Any => {}
-            Err(error @ Error::NotFound(_)) => return Err(Missing::Why(Report::plain(without_remedies(&error)))),
-            Err(error) => return Err(why(error)),
+            Err(error) => return Err(error.into()),
         }
     }
-    if matches!(kind, Kind::Any | Kind::Image) {
-        match image::list::view(host, name) {
-            Ok((image, names)) => {
-                let graph = graph(&[("LowerDir", lowers(&host.store.layer_places(&image.chains)))]);
-                return Ok(Object::Image(Box::new(from_image::inspect(&image, &names, graph))));
-            }
-            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => {}
-            Err(error @ Error::NotFound(_)) => return Err(Missing::Why(Report::plain(without_remedies(&error)))),
-            Err(error) => return Err(why(error)),
-        }
+    match kind {
+        Kind::Any | Kind::Image => match view(host, name, None) {
+            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => Err(Missing::Object),
+            other => other.map_err(Missing::from),
+        },
+        Kind::Container | Kind::None => Err(Missing::Object),
     }
-    Err(Missing::Object)
+}
+
+fn view(host: &Host, name: &str, platform: Option<&Platform>) -> Result<Object, Error> {
+    let (image, names) = image::list::view(host, name)?;
+    if let Some(platform) = platform {
+        image::list::require(&image, name, platform)?;
+    }
+    let graph = graph(&[("LowerDir", lowers(&host.store.layer_places(&image.chains)))]);
+    Ok(Object::Image(Box::new(from_image::inspect(&image, &names, graph))))
+}
+
+/// An image of a registry.
+fn remote(session: &Session, name: &str, platform: Option<&Platform>) -> Result<Object, Missing> {
+    let invalid = |e: ReferenceError| Missing::Why(Report::plain(e.to_string()));
+    let request = Pull { reference: name.parse().map_err(invalid)?, platform: platform.cloned() };
+    let (image, names) = image::remote::view(session, &request)?;
+    Ok(Object::Image(Box::new(from_image::inspect_remote(&image, &names))))
 }
 
 /// One line an object: several may be missing.

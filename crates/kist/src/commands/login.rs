@@ -18,7 +18,7 @@ pub(crate) static LOGIN: Verb = Verb {
     name: "login",
     aliases: &[],
     usage: "[OPTIONS] [SERVER]",
-    about: "Authenticate to a registry",
+    about: "Authenticate to a registry (Docker Hub if no server is named)",
     words: Words::AtMost(1),
     flags: &[&[
         short('p', "password", Takes::One("string"), "Password or Personal Access Token (PAT)"),

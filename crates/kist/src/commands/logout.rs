@@ -12,7 +12,7 @@ pub(crate) static LOGOUT: Verb = Verb {
     name: "logout",
     aliases: &[],
     usage: "[SERVER]",
-    about: "Log out from a registry",
+    about: "Log out from a registry (Docker Hub if no server is named)",
     words: Words::AtMost(1),
     flags: &[],
     run,

@@ -441,8 +441,8 @@ mod tests {
                   pull        Download an image from a registry
                   push        Upload an image to a registry
                   images      List images
-                  login       Authenticate to a registry
-                  logout      Log out from a registry
+                  login       Authenticate to a registry (Docker Hub if no server is named)
+                  logout      Log out from a registry (Docker Hub if no server is named)
                   load        Load an image from a tar archive or STDIN
                   version     Show the kist version information
                   info        Display system-wide information

@@ -39,10 +39,7 @@ pub(super) enum Which {
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let which = which(args)?;
-    let platform = match args.parsed(&PULL, "platform", str::parse::<Platform>)? {
-        Some(platform) => Some(platform),
-        None => default_platform(cli)?,
-    };
+    let platform = platform(cli, args, &PULL)?;
     let (host, session) = (cli.host()?, Session::open(&cli.registries())?);
     let to = if args.on("quiet") { To::Nowhere } else { To::Stdout };
     let one = |reference: &Reference| -> Result<Pulled, Report> {
@@ -94,7 +91,11 @@ fn is_name_only(typed: &str) -> bool {
     !typed.contains('@') && !last.contains(':')
 }
 
-fn default_platform(cli: &Cli) -> Result<Option<Platform>, Report> {
+/// `--platform`, or else `DOCKER_DEFAULT_PLATFORM`.
+pub(super) fn platform(cli: &Cli, args: &Args, verb: &Verb) -> Result<Option<Platform>, Report> {
+    if let Some(platform) = args.parsed(verb, "platform", str::parse::<Platform>)? {
+        return Ok(Some(platform));
+    }
     let text = cli.variable("DOCKER_DEFAULT_PLATFORM").filter(|text| !text.is_empty());
     let parsed = text.map(|text| text.parse::<Platform>());
     parsed.transpose().map_err(|e| Report::plain(format!("DOCKER_DEFAULT_PLATFORM: {e}")))

@@ -1,7 +1,7 @@
 //! `kist push`.
 
 use engine::Host;
-use engine::image::list::{list, view};
+use engine::image::list::{list, require, view};
 use engine::image::push::{Pushed, push};
 use engine::registry::Session;
 use spec::platform::Platform;
@@ -47,7 +47,8 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let session = Session::open(&cli.registries())?;
     for (n, reference) in references.iter().enumerate() {
         if let Some(platform) = &platform {
-            require(&host, reference, platform)?;
+            // An image here is for one platform: it is the one that is asked for, or there is nothing to push.
+            require(&view(&host, &reference.to_string())?.0, &reference.familiar(), platform)?;
         }
         if n == 0 {
             tell(to, &first_line(reference));
@@ -75,18 +76,6 @@ fn tagged(host: &Host, repository: &Reference) -> Result<Vec<Reference>, Report>
         )));
     }
     Ok(found)
-}
-
-/// An image here is for one platform: it is the one that is asked for, or there is nothing to push.
-fn require(host: &Host, reference: &Reference, platform: &Platform) -> Result<(), Report> {
-    let has = view(host, &reference.to_string())?.0.config.platform();
-    if platform.runs(&has) {
-        return Ok(());
-    }
-    Err(Report::plain(format!(
-        "Error response from daemon: image with reference {} was found but its platform ({has}) does not match the specified platform ({platform})",
-        reference.familiar()
-    )))
 }
 
 fn first_line(reference: &Reference) -> String {

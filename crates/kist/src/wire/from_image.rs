@@ -47,6 +47,12 @@ pub(crate) fn inspect(image: &Image, names: &Names, graph: GraphDriver) -> Image
     }
 }
 
+/// The same of an image that is in a registry: it lies nowhere here, and was never tagged.
+pub(crate) fn inspect_remote(image: &Image, names: &Names) -> ImageInspect {
+    let nowhere = GraphDriver { data: Map(None), name: String::new() };
+    ImageInspect { metadata: Metadata { last_tag_time: time(None) }, ..inspect(image, names, nowhere) }
+}
+
 fn last_comment(image: &Image) -> Option<String> {
     image.config.history.last().and_then(|step| step.comment.clone())
 }

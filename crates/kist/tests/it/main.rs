@@ -20,6 +20,7 @@ mod mounts;
 mod namespaces;
 mod registry;
 mod registry_faults;
+mod remote;
 mod restart;
 mod review;
 mod run;
