@@ -50,6 +50,8 @@ use tokio_rustls::TlsAcceptor;
 use self::answer::Registry;
 use self::coming::Fetching;
 use self::listen::Listener;
+use self::range::Wanted;
+use self::route::Route;
 use self::users::Users;
 
 pub use self::document::{Descriptor, Document, DocumentError, MANIFEST_MAX};
@@ -192,6 +194,17 @@ impl Server {
     }
 }
 
+/// For fuzzing: takes apart what a request says. Names must be none that leads out of a directory, and ranges within the blob.
+pub fn fuzz(path: &str, range: &str, size: u64) {
+    if let Ok(Route::Tags(name) | Route::Manifest(name, _) | Route::Upload(name, _)) = Route::of(path) {
+        assert!(name.as_str().split('/').all(|part| !part.is_empty() && !part.starts_with('.')), "{name} is a path");
+    }
+    if let Wanted::Part { first, last } = Wanted::of(Some(range), size) {
+        assert!(first <= last && last < size, "{first} to {last} of {size}");
+    }
+    let _ = range::chunk(range);
+}
+
 fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
     let pem = |path: &Path| {
         let path = path.to_owned();
@@ -210,4 +223,20 @@ fn acceptor(tls: &Tls) -> Result<TlsAcceptor, ServeError> {
         .map_err(failed)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_request_is_taken_apart(
+            path in "/v2/([a-z.%2Fe]{1,8}/){0,3}(tags|manifests|blobs)/(list|uploads/)?.{0,12}",
+            range in "(bytes=)?[0-9]{0,22}-?[0-9+]{0,22}.{0,3}",
+            size: u64,
+        ) {
+            super::fuzz(&path, &range, size);
+        }
+    }
 }
