@@ -26,7 +26,6 @@ pub(crate) enum To {
     /// `pull`, `push`.
     Stdout,
     /// `run`, `create`: standard output is the container's.
-    #[allow(dead_code, reason = "run and create do not pull yet")]
     Stderr,
     /// `--quiet`.
     Nowhere,
