@@ -281,6 +281,7 @@ fn advice(error: &rustls::Error, dir: &str) -> Option<String> {
     } else if matches!(why, Why::NotValidYet | Why::NotValidYetContext { .. }) {
         "its certificate is not valid yet, or the clock of this machine is wrong".into()
     } else {
-        "its certificate is not acceptable".into()
+        // Above all `openssl req -x509`: marked as an authority's, see `Known`.
+        format!("its certificate is not acceptable; if it is one that it made for itself, put it into {dir}/ca.crt")
     })
 }

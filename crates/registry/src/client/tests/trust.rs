@@ -132,6 +132,13 @@ fn a_servers_own_certificate_in_certs_d_is_trusted() {
         check(own("127.0.0.1", IsCa::Ca(BasicConstraints::Unconstrained))).await.unwrap();
         let other = check(own("other.test", IsCa::Ca(BasicConstraints::Unconstrained))).await;
         assert!(matches!(other, Err(ClientError::Untrusted { .. })), "{other:?}");
+
+        let ours = authority();
+        let unknown = own("127.0.0.1", IsCa::Ca(BasicConstraints::Unconstrained));
+        let peer = Peer::tls(server(&unknown, None), |_| manifest_reply()).await;
+        let unknown = trusting(&peer.address.to_string(), &[("ca.crt", &ours.pem())], settings());
+        expect!["the connection to HOST cannot be trusted: its certificate is not acceptable; if it is one that it made for itself, put it into DIR/HOST/ca.crt"]
+            .assert_eq(&unknown.refusal(&peer).await);
     });
 }
 
