@@ -1,5 +1,6 @@
 //! `image inspect --remote`: what a registry says of an image, which does not come.
 
+use spec::platform::Platform;
 use spec::reference::Reference;
 use store::{Image, Incoming, Names};
 
@@ -16,7 +17,8 @@ pub fn view(session: &Session, request: &Pull) -> Result<(Image, Names), Error> 
     let refused = |e| Error::from_pull(reference, e);
     let top = session.run(session.client().manifest(reference)).map_err(refused)?;
     let names = names(reference, reference.with_digest(top.descriptor.digest.0.clone()));
-    let manifest = choose(session, reference, top, platform.as_ref())?;
+    let machine = Platform::host();
+    let manifest = choose(session, reference, top, platform.as_ref().unwrap_or(&machine))?;
     let read = store::read_manifest(&manifest.descriptor, &manifest.bytes)?;
     let config_bytes = session.run(session.client().document(reference, &read.config)).map_err(refused)?;
     let image = store::describe(
