@@ -14,6 +14,8 @@ use crate::client::{Registry, image};
 
 /// A registry of one image.
 struct Behind {
+    /// What the next requests for its layer get; then it is sent as it is.
+    layers: Mutex<VecDeque<Vec<io::Result<&'static [u8]>>>>,
     manifest: Mutex<Result<Option<Manifest>, String>>,
     asked: Mutex<Vec<String>>,
 }
@@ -33,11 +35,11 @@ fn manifest(tag: &str) -> Manifest {
     }
 }
 
-struct Pieces(VecDeque<&'static [u8]>);
+struct Pieces(VecDeque<io::Result<&'static [u8]>>);
 
 impl Chunks for Pieces {
     fn chunk(&mut self) -> Pin<Box<dyn Future<Output = io::Result<Option<Bytes>>> + Send + '_>> {
-        Box::pin(async { Ok(self.0.pop_front().map(Bytes::from_static)) })
+        Box::pin(async { self.0.pop_front().map(|piece| piece.map(Bytes::from_static)).transpose() })
     }
 }
 
@@ -62,16 +64,24 @@ impl Upstream for Behind {
     fn blob<'a>(&'a self, repository: &'a Repository, digest: &'a BlobDigest) -> Answered<'a, Fetched> {
         self.asked.lock().unwrap().push(format!("{repository} {digest}"));
         let layer = *digest == BlobDigest(Digest::sha256(LAYER));
-        let pieces = Pieces(LAYER.chunks(5).collect());
+        let broken = self.layers.lock().unwrap().pop_front();
+        let pieces = Pieces(broken.unwrap_or_else(|| LAYER.chunks(5).map(Ok).collect()).into());
         Box::pin(async move { Ok(layer.then(|| Fetched { size: LAYER.len() as u64, chunks: Box::new(pieces) })) })
     }
 }
 
-#[test]
-fn what_is_not_here_is_fetched_once() {
-    let behind = Arc::new(Behind { manifest: Mutex::new(Ok(Some(manifest("1")))), asked: Mutex::default() });
+/// A registry, and one in front of it.
+fn behind<const N: usize>(layers: [Vec<io::Result<&'static [u8]>>; N]) -> (Arc<Behind>, Registry) {
+    let layers = Mutex::new(layers.into());
+    let behind = Arc::new(Behind { layers, manifest: Mutex::new(Ok(Some(manifest("1")))), asked: Mutex::default() });
     let upstream = behind.clone();
     let registry = Registry::with(Root::new(), |serve| serve.upstream = Some(upstream));
+    (behind, registry)
+}
+
+#[test]
+fn what_is_not_here_is_fetched_once() {
+    let (behind, registry) = behind([]);
     let taken = || std::mem::take(&mut *behind.asked.lock().unwrap());
 
     assert_eq!(registry.get("/v2/a/manifests/v1").expect(200).body, manifest("1").bytes);
@@ -97,4 +107,36 @@ fn what_is_not_here_is_fetched_once() {
     assert_eq!(registry.get("/v2/a/manifests/v2").error(), "502 UNKNOWN");
     *behind.manifest.lock().unwrap() = Ok(None);
     assert_eq!(registry.get("/v2/a/manifests/v2").error(), "404 MANIFEST_UNKNOWN");
+}
+
+#[test]
+fn what_breaks_off_or_is_something_else_is_not_kept() {
+    let broken = vec![Ok(&LAYER[..7]), Err(io::ErrorKind::ConnectionReset.into())];
+    let wrong = vec![Ok(b"layer of somebody..".as_slice())];
+    let (behind, registry) = behind([broken, wrong]);
+    let path = format!("/v2/a/blobs/{}", Digest::sha256(LAYER));
+    let said = |what: &str| registry.log.lock().unwrap().iter().any(|line| line.contains(what));
+    let wait = |what: &str| {
+        // What failed is given up some moments after the client saw it.
+        assert!((0..1000).any(|_| said(what) || (std::thread::sleep(std::time::Duration::from_millis(10)), false).1));
+    };
+    let cut = registry.get(&path);
+    assert!(cut.headers["content-length"] == LAYER.len().to_string() && cut.body.len() <= 7, "{cut:?}");
+    wait("connection reset");
+    let wrong = registry.get(&path).expect(200).body.clone();
+    assert_ne!(wrong, LAYER, "whoever asks compares with the digest");
+    wait("did not match uploaded content");
+    let uploads = registry.root.join("registry/repositories/a/uploads");
+    assert_eq!(std::fs::read_dir(uploads).unwrap().count(), 0);
+    assert_eq!(registry.get(&path).expect(200).body, LAYER);
+    assert_eq!(behind.asked.lock().unwrap().len(), 3);
+}
+
+#[test]
+fn a_part_of_what_is_not_here_is_sent() {
+    let (_behind, registry) = behind([]);
+    let path = format!("/v2/a/blobs/{}", Digest::sha256(LAYER));
+    let part = registry.ask("GET", &path, &[("Range", "bytes=3-8")], b"");
+    assert_eq!(part.expect(206).headers["content-range"], format!("bytes 3-8/{}", LAYER.len()));
+    assert_eq!(part.body, LAYER[3..=8]);
 }
