@@ -138,7 +138,18 @@ impl Reader {
         match &mut self {
             // Into memory that nobody cleared first.
             Reader::File { file, at } => *at += rustix::io::pread(&*file, spare_capacity(&mut piece), *at)? as u64,
-            Reader::Made(reader) => drop(reader.take(size as u64).read_to_end(&mut piece)?),
+            Reader::Made(reader) => {
+                // `read_to_end` would begin with small reads in each piece.
+                piece.resize(size, 0);
+                let mut filled = 0;
+                while filled < size {
+                    match reader.read(&mut piece[filled..])? {
+                        0 => break,
+                        n => filled += n,
+                    }
+                }
+                piece.truncate(filled);
+            }
         }
         // The length was promised.
         if piece.is_empty() {

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rustix::buffer::spare_capacity;
@@ -19,8 +20,8 @@ use super::answer::block;
 use super::body::PIECE;
 use super::log::Say;
 use super::names::Repository;
-use super::storage::{StorageError, Upload};
-use super::upstream::Fetched;
+use super::storage::{More, StorageError, Upload};
+use super::upstream::{Chunks, Fetched};
 
 /// A blob of a repository: who may read one of them need not know of the same bytes in another.
 pub(super) type Key = (Repository, BlobDigest);
@@ -59,6 +60,7 @@ impl Coming {
         say: Say,
     ) -> Result<Coming, StorageError> {
         let (sender, there) = watch::channel(0);
+        let sender = Arc::new(sender);
         let coming = Coming { file: Arc::new(upload.reader()?), size: fetched.size, there };
         tokio::spawn(async move {
             // Also if this panics: the next one who wants it begins anew.
@@ -125,32 +127,56 @@ impl Drop for Held {
     }
 }
 
+/// Appends what comes: one piece arrives while the last one is hashed and written.
 async fn keep(
-    mut upload: Box<dyn Upload>,
+    upload: Box<dyn Upload>,
     digest: &BlobDigest,
     mut fetched: Fetched,
-    there: &watch::Sender<u64>,
+    there: &Arc<watch::Sender<u64>>,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut writing = tokio::spawn(async { Ok(upload) });
     loop {
-        match fetched.chunks.chunk().await {
-            Ok(Some(bytes)) => {
-                upload = block(move || match upload.append(&bytes) {
-                    Ok(()) => Ok(upload),
-                    // Of a full disk it gives back what it took.
-                    Err(error) => upload.cancel().and(Err(error)),
-                })
-                .await?;
+        let (piece, end) = gather(&mut *fetched.chunks).await;
+        let mut upload = writing.await??;
+        let there = there.clone();
+        let write = block(move || match piece.iter().try_for_each(|bytes| upload.append(bytes)) {
+            Ok(()) => {
                 there.send_replace(upload.offset());
+                Ok(upload)
             }
-            Ok(None) => break,
+            // Of a full disk it gives back what it took.
+            Err(error) => upload.cancel().and(Err(error)),
+        });
+        match end {
+            Ok(More::Yes) => writing = tokio::spawn(write),
+            Ok(More::No) => {
+                let (upload, want) = (write.await?, digest.clone());
+                return Ok(block(move || upload.finish(&want)).await?);
+            }
             Err(error) => {
+                let upload = write.await?;
                 block(move || upload.cancel()).await?;
                 return Err(error.into());
             }
         }
     }
-    let want = digest.clone();
-    Ok(block(move || upload.finish(&want)).await?)
+}
+
+/// Enough that a system call and a change of thread do not count, but no more than comes in a moment: somebody waits for it.
+async fn gather(chunks: &mut dyn Chunks) -> (Vec<Bytes>, io::Result<More>) {
+    const MOMENT: Duration = Duration::from_millis(100);
+    let (mut piece, mut size, began) = (Vec::new(), 0, Instant::now());
+    while size < PIECE && began.elapsed() < MOMENT {
+        match chunks.chunk().await {
+            Ok(Some(bytes)) => {
+                size += bytes.len();
+                piece.push(bytes);
+            }
+            Ok(None) => return (piece, Ok(More::No)),
+            Err(error) => return (piece, Err(error)),
+        }
+    }
+    (piece, Ok(More::Yes))
 }
 
 /// At least one byte and at most `left`.
