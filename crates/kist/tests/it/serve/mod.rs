@@ -12,9 +12,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use spec::digest::Digest;
-use testkit::{Faults, Kist, for_each_kill};
+use testkit::{Faults, ImageBuilder, Kist, Layer, for_each_kill};
 
 use crate::empty;
 
@@ -199,6 +199,22 @@ impl Reply {
 }
 
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// What looks like nothing in particular, and always the same.
+fn noise(seed: u32, bytes: u32) -> Vec<u8> {
+    (0..bytes).map(|n| ((n ^ seed).wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect()
+}
+
+/// An engine with an image that prints that it runs, and the image's ID. Docker gives a file the mode of its last hard link, so there
+/// are none.
+fn app(name: &str) -> (Kist, String) {
+    let program = Layer::new().dir("bin/", 0o755).file("bin/busybox", 0o755, std::fs::read("/bin/busybox").unwrap());
+    let image = ImageBuilder::new().name(name).layer(program).file("more", 0o644, "of a second layer");
+    let image = image.config("Entrypoint", json!(["/bin/busybox", "echo", "runs"]));
+    let kist = empty();
+    kist.load_image(&image);
+    (kist, image.id())
+}
 
 #[test]
 fn a_registry_killed_at_any_act_is_whole() {

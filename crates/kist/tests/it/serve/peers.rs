@@ -3,20 +3,10 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
-use testkit::{Docker, ImageBuilder, Kist, Layer, Podman, Root};
+use testkit::{Docker, Podman, Root};
 
-use super::Server;
+use super::{Server, app};
 use crate::empty;
-
-/// An engine with the image `app:1`, which prints that it runs. Docker gives a file the mode of its last hard link, so there are none.
-fn app() -> (Kist, String) {
-    let program = Layer::new().dir("bin/", 0o755).file("bin/busybox", 0o755, std::fs::read("/bin/busybox").unwrap());
-    let image = ImageBuilder::new().name("app:1").layer(program).file("more", 0o644, "of a second layer");
-    let image = image.config("Entrypoint", json!(["/bin/busybox", "echo", "runs"]));
-    let kist = empty();
-    kist.load_image(&image);
-    (kist, image.id())
-}
 
 fn skopeo(root: &Root, args: &[&str]) -> String {
     let mut command = Command::new("skopeo");
@@ -31,7 +21,7 @@ fn skopeo_lists_inspects_and_copies() {
     if Command::new("skopeo").arg("--version").output().is_err() {
         testkit::skip!("skopeo is not installed");
     }
-    let ((kist, id), root) = (app(), Root::new());
+    let ((kist, id), root) = (app("app:1"), Root::new());
     let server = Server::start(&kist, &[]);
     let at = |name: &str| format!("docker://{}/{name}", server.address());
     let tags: Value = serde_json::from_str(&skopeo(&root, &["list-tags", "--tls-verify=false", &at("app")])).unwrap();
@@ -60,7 +50,7 @@ fn podman_pulls_runs_and_pushes() {
         Ok(podman) => podman,
         Err(why) => testkit::skip!("{why}"),
     };
-    let (kist, id) = app();
+    let (kist, id) = app("app:1");
     let server = Server::start(&kist, &[]);
     let (there, pushed) = (format!("{}/app:1", server.address()), format!("{}/app:2", server.address()));
     podman.ok(&["pull", "-q", "--tls-verify=false", &there]);
@@ -78,7 +68,7 @@ fn docker_pulls_runs_and_pushes() {
         Ok(docker) => docker,
         Err(why) => testkit::skip!("{why}"),
     };
-    let (kist, id) = app();
+    let (kist, id) = app("app:1");
     let server = Server::start(&kist, &[]);
     let there = format!("{}/app:1", server.address());
     docker.ok(&["pull", "-q", &there]);

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spec::digest::Digest;
-use testkit::{Docker, ImageBuilder, Kist, Layer, Podman, Root};
+use testkit::{Docker, ImageBuilder, Kist, Podman, Root};
 
-use super::{MANIFEST, Reply, Server};
+use super::{MANIFEST, Reply, Server, app, noise};
 use crate::empty;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -62,10 +62,6 @@ fn two() -> Two {
     Two { behind, front, kists }
 }
 
-fn noise(bytes: u32) -> Vec<u8> {
-    (0..bytes).map(|n| (n.wrapping_mul(2_654_435_761) >> 24).to_le_bytes()[0]).collect()
-}
-
 /// Until what was fetched is kept: the body may be read before the file has its name.
 #[track_caller]
 fn kept(kist: &Kist, digest: &str) {
@@ -79,7 +75,7 @@ fn kept(kist: &Kist, digest: &str) {
 #[test]
 fn what_was_pulled_is_there_when_the_registry_behind_is_not() {
     let two = two();
-    let layer = noise(3_000_000);
+    let layer = noise(0, 3_000_000);
     let manifest = two.behind.image("team/app", "1", &layer);
     let blob = format!("/v2/team/app/blobs/{}", Digest::sha256(&layer));
     let by_tag = two.front.get("/v2/team/app/manifests/1").expect(200);
@@ -153,7 +149,7 @@ fn an_index_is_passed_on_and_its_images_when_they_are_asked_for() {
 #[test]
 fn a_blob_is_fetched_once_for_all_and_in_part() {
     let two = two();
-    let layer = noise(40_000_000);
+    let layer = noise(0, 40_000_000);
     two.behind.image("a", "t", &layer);
     let blob = format!("/v2/a/blobs/{}", Digest::sha256(&layer));
     // One that reads nothing yet holds up nobody.
@@ -192,7 +188,7 @@ fn a_blob_is_fetched_once_for_all_and_in_part() {
 #[test]
 fn a_reader_that_leaves_stops_nothing() {
     let two = two();
-    let layer = noise(20_000_000);
+    let layer = noise(0, 20_000_000);
     two.behind.image("a", "t", &layer);
     let digest = Digest::sha256(&layer).to_string();
     let mut leaves = two.front.request("GET", &format!("/v2/a/blobs/{digest}"), &[], b"").unwrap();
@@ -225,10 +221,9 @@ fn what_is_behind_is_pushed_to_there() {
     assert!(said.contains("this registry keeps what it fetches from another: push there"), "{said}");
 }
 
-/// A line of `htpasswd -nbB amy secret`, with little work.
+/// A file with the line of `htpasswd -nbB amy secret`.
 fn users(root: &Root) -> String {
-    let line = format!("amy:{}\n", "$2y$05$jnrHZNajpP8opnxa1T9nWeTlhWvGrDnCtLTb1fmQFwvGhkRmPKhWS");
-    root.write("users", line).display().to_string()
+    root.write("users", "amy:$2y$05$jnrHZNajpP8opnxa1T9nWeTlhWvGrDnCtLTb1fmQFwvGhkRmPKhWS\n").display().to_string()
 }
 
 #[test]
@@ -277,16 +272,6 @@ fn a_proxy_does_not_ask_itself() {
     front.get("/v2/a/manifests/t").expect(200);
     front.get("/v2/a/manifests/none").expect(404);
     assert_eq!(front.asked("/v2/a/manifests/none"), 1);
-}
-
-/// An engine with an image that prints that it runs.
-fn app(name: &str) -> (Kist, String) {
-    let program = Layer::new().dir("bin/", 0o755).file("bin/busybox", 0o755, fs::read("/bin/busybox").unwrap());
-    let image = ImageBuilder::new().name(name).layer(program);
-    let image = image.config("Entrypoint", json!(["/bin/busybox", "echo", "runs"]));
-    let kist = empty();
-    kist.load_image(&image);
-    (kist, image.id())
 }
 
 /// As a mirror for a registry that does not exist: what comes, came through it.
