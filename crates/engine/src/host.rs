@@ -26,8 +26,13 @@ impl Host {
         // The run directory does not outlive the machine's run, and with it goes this mark: the first command after a boot makes it.
         let mark = run.join("booted");
         if fs::symlink_metadata(&mark).is_err() {
-            host.store.after_boot()?;
-            File::create(&mark)?;
+            // Whoever comes second waits: what it may pull meanwhile would be taken for what the machine left.
+            let alone = File::open(run)?;
+            alone.lock()?;
+            if fs::symlink_metadata(&mark).is_err() {
+                host.store.after_boot()?;
+                File::create(&mark)?;
+            }
         }
         monitor::recover(&host.home, &host.store).map_err(Error::other("recovering from an earlier crash"))?;
         host.sweep()?;

@@ -86,12 +86,16 @@ impl Store {
         let held = self.share()?;
         let mut broken = Vec::new();
         for chain in noted.layers {
-            let snapshot = self.snapshot(&chain);
-            if snapshot.is_dir() && !self.is_whole(&chain) {
-                let away = self.passing(Passing::Removed);
-                fs::rename(&snapshot, &away).map_err(StoreError::io("removing", &snapshot))?;
-                broken.push(chain);
+            if self.is_whole(&chain) {
+                continue;
             }
+            let snapshot = self.snapshot(&chain);
+            match fs::rename(&snapshot, self.passing(Passing::Removed)) {
+                // Its place itself was lost, or whoever came here before was killed: its images go all the same.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                moved => moved.map_err(StoreError::io("removing", &snapshot))?,
+            }
+            broken.push(chain);
         }
         drop(held);
         let mut gone = Vec::new();
@@ -169,6 +173,18 @@ mod tests {
         assert!(store.image(&id).is_err() && store.resolve("x").is_err());
         assert_eq!(received(&store), id);
         assert!(store.check(crate::Depth::Layers).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_image_goes_with_a_layer_that_is_gone_already() {
+        let root = Root::new();
+        let store = Store::open(root.path()).unwrap();
+        let id = received(&store);
+        // As when the first command after the boot was killed between the two.
+        let fs = &store.layer_places(&store.image(&id).unwrap().chains[1..])[0];
+        std::fs::rename(fs.parent().unwrap(), root.join("drafts/.removed-1-0")).unwrap();
+        assert_eq!(store.after_boot().unwrap(), std::slice::from_ref(&id));
+        assert!(store.resolve("x").is_err());
     }
 
     #[test]
