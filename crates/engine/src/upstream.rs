@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use registry::client::{self, BlobBody, Client, ClientError, Document, Patience, Span};
-use registry::server::{Answered, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which};
+use registry::server::{Answered, Chunks, Fetched, Manifest, Repository, Upstream, UpstreamError, Which, chain};
 use spec::digest::BlobDigest;
 use spec::reference::Reference;
 
@@ -112,10 +112,6 @@ fn answered<T>(answer: Result<T, ClientError>) -> Result<Option<T>, UpstreamErro
 
 fn length(body: &BlobBody, digest: &BlobDigest) -> Result<u64, UpstreamError> {
     body.total_bytes.ok_or_else(|| UpstreamError::Failed(format!("{digest} comes without its length")))
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 struct Arriving(BlobBody);

@@ -18,7 +18,7 @@ use tokio::sync::{OnceCell, mpsc, watch};
 
 use super::answer::block;
 use super::body::PIECE;
-use super::log::Say;
+use super::log::{Say, chain};
 use super::names::Repository;
 use super::storage::{More, StorageError, Upload};
 use super::upstream::{Chunks, Fetched};
@@ -189,8 +189,4 @@ async fn piece(file: Arc<File>, at: u64, left: u64) -> io::Result<Bytes> {
         }
     };
     tokio::task::spawn_blocking(read).await.unwrap_or_else(|panic| Err(io::Error::other(panic)))
-}
-
-fn chain(error: &dyn Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }

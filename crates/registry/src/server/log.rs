@@ -31,3 +31,9 @@ impl Drop for Line {
         (self.say)(&format!("{} {} {} {millis:.1}ms", self.request, self.status, self.bytes));
     }
 }
+
+/// An error with its causes, on the one line that a log has for it.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
+}

@@ -56,6 +56,7 @@ use self::users::Users;
 
 pub use self::document::{Descriptor, Document, DocumentError, MANIFEST_MAX};
 pub use self::files::Files;
+pub use self::log::chain;
 pub use self::names::{NameError, Repository, Tag, UploadId, Which};
 pub use self::storage::{
     Blob, Content, Demand, Listed, Manifest, More, Page, Referrers, Storage, StorageError, Upload,
