@@ -91,13 +91,6 @@ impl Wanted {
     }
 }
 
-/// Why layers were not sent.
-enum Unsent {
-    Registry(UploadError),
-    Store(PackError),
-    Died,
-}
-
 struct Push<'a, 'd> {
     host: &'a Host,
     session: &'a Session,
@@ -143,8 +136,8 @@ impl Push<'_, '_> {
             }
             let mut found = BTreeMap::new();
             while let Some(asked) = asking.join_next().await {
-                let Ok((diff_id, answer)) = asked else { return Err(self.unsent(Unsent::Died)) };
-                let answer = answer.map_err(|e| self.unsent(Unsent::Registry(e.into())))?;
+                let Ok((diff_id, answer)) = asked else { return Err(died()) };
+                let answer = answer.map_err(|e| self.refused(e.into()))?;
                 let (blob, state) = match answer {
                     Some((blob, state)) => (Some(blob), state),
                     None => (None, LayerState::Waiting),
@@ -168,10 +161,10 @@ impl Push<'_, '_> {
             (packing.join(), sent)
         });
         match (packed, sent) {
-            (_, Err(error @ UploadError::Client(_))) => Err(self.unsent(Unsent::Registry(error))),
-            (Ok(Err(error)), _) => Err(self.unsent(Unsent::Store(error))),
-            (_, Err(error)) => Err(self.unsent(Unsent::Registry(error))),
-            (Err(_), Ok(())) => Err(self.unsent(Unsent::Died)),
+            (_, Err(error @ UploadError::Client(_))) => Err(self.refused(error)),
+            (Ok(Err(error)), _) => Err(Error::other("pushing")(error)),
+            (_, Err(error)) => Err(self.refused(error)),
+            (Err(_), Ok(())) => Err(died()),
             (Ok(Ok(packed)), Ok(())) => Ok(packed),
         }
     }
@@ -238,7 +231,7 @@ impl Push<'_, '_> {
             upload_bytes(client, reference, &self.image.id.0, &self.image.config_bytes).await?;
             Ok(client.put_manifest(reference, media_type, bytes.to_vec()).await?)
         });
-        done.map_err(|e| self.unsent(Unsent::Registry(e)))
+        done.map_err(|e| self.refused(e))
     }
 
     fn tell(&self, layer: &str, state: LayerState) {
@@ -246,14 +239,16 @@ impl Push<'_, '_> {
         (self.draw.lock().unwrap_or_else(PoisonError::into_inner))(event);
     }
 
-    fn unsent(&self, why: Unsent) -> Error {
-        match why {
-            Unsent::Registry(UploadError::Client(error)) => Error::from_push(self.reference, error),
-            Unsent::Registry(other) => Error::other("pushing")(other),
-            Unsent::Store(error) => Error::other("pushing")(error),
-            Unsent::Died => Error::Io("pushing".into(), std::io::Error::other("a thread died")),
+    fn refused(&self, error: UploadError) -> Error {
+        match error {
+            UploadError::Client(error) => Error::from_push(self.reference, error),
+            UploadError::NotMade(_) => Error::other("pushing")(error),
         }
     }
+}
+
+fn died() -> Error {
+    Error::io("pushing")(std::io::Error::other("a thread died"))
 }
 
 /// A layer on its way.
