@@ -9,7 +9,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -74,6 +74,20 @@ impl Server {
 
     fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// The log with a line for every request that was answered by now. Lines come through a pipe, and only when their answer has left:
+    /// when the line of a last request is here, those before it are.
+    #[track_caller]
+    fn settled_log(&self) -> String {
+        let last = format!("/v2/settled-{}/tags/list", self.log().len());
+        self.get(&last);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !self.log().contains(&last) {
+            assert!(Instant::now() < deadline, "it does not log {last}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.log()
     }
 
     /// Sends a request; none when the server is gone.

@@ -225,7 +225,7 @@ fn images_come_and_go_while_they_are_served() {
         ended.store(true, Ordering::Relaxed);
         changing.unwrap();
     });
-    let log = server.log();
+    let log = server.settled_log();
     assert!(!log.contains("damaged"), "{log}");
 }
 
