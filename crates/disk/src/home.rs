@@ -5,6 +5,7 @@
 //!                        containers/<id>/{config,settings,exit}.json log  one directory a container
 //!                        names/<name> -> <id>                             exclusive links
 //!                        limbo/<id>/                                      containers half made or half removed
+//!                        events.log  events.log.1                         what happened
 //! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
 //! ```
 

@@ -3,6 +3,7 @@
 //!
 //! Where things lie is said once, in [`Home`].
 
+pub mod events;
 pub mod faults;
 mod home;
 mod journal;

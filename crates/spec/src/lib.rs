@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod capability;
 pub mod container;
 pub mod digest;
+pub mod event;
 pub mod id;
 pub mod image;
 pub mod mount;
