@@ -41,6 +41,17 @@ pub fn holder(dir: &Path, name: &str) -> io::Result<Option<String>> {
     }
 }
 
+/// The name that `holder` holds; `guess` is looked at first, and only if it is not the one, all are.
+///
+/// # Errors
+/// Of the file system.
+pub fn name_of(dir: &Path, holder: &str, guess: &str) -> io::Result<Option<String>> {
+    if !guess.is_empty() && self::holder(dir, guess)?.as_deref() == Some(holder) {
+        return Ok(Some(guess.to_owned()));
+    }
+    Ok(all(dir)?.into_iter().find(|(_, other)| other == holder).map(|(name, _)| name))
+}
+
 /// Gives `name` back; giving back what nobody holds is no error.
 ///
 /// # Errors

@@ -20,6 +20,10 @@ use crate::time::Time;
 pub struct Config {
     /// Whose.
     pub id: ContainerId,
+    /// The name it was made with. `rename` leaves this alone: what it is called now is said by the links in `names/`, and this is
+    /// where to look first.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// When.
     pub created: Time,
     /// The image it was made from.

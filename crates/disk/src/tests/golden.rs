@@ -51,7 +51,7 @@ fn format_of_the_root() {
 #[test]
 fn config() {
     check::<Config>(&format!(
-        r#"{{"id":{ID},"created":"2026-01-02T15:04:05.123456789Z",
+        r#"{{"id":{ID},"name":"web","created":"2026-01-02T15:04:05.123456789Z",
         "image":"sha256:3ed1161d398743cd5eb907b5313fe85c0ab564ca42679b28414ca72433e41676","image_name":"busybox",
         "platform":{{"os":"linux","architecture":"arm","variant":"v7"}},"entrypoint":["/e"],"cmd":null,"env":["A=1"],
         "working_dir":"/w","user":"1:2","tty":true,"open_stdin":true,"stdin_once":true,

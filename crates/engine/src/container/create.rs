@@ -103,13 +103,13 @@ pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -
     let durability = if request.host.auto_remove { Durability::Volatile } else { Durability::Durable };
     let mut settings = request.settings.clone();
     settings.resources.fill_defaults();
-    let config = config(host, image, request, id.clone())?;
+    let mut config = config(host, image, request, id.clone())?;
     if config.args().next().is_none() {
         return Err(Error::Invalid("no command specified".into()));
     }
 
     let warnings = warnings(&config);
-    let made = make(host, image, name, &config, &settings, durability);
+    let made = make(host, image, name, &mut config, &settings, durability);
     if made.is_err() {
         // The first error is the one to tell; what this cannot finish, the next command finds in limbo.
         let _ = host.sweep();
@@ -122,12 +122,12 @@ fn make(
     host: &Host,
     image: &Image,
     name: Option<String>,
-    config: &Config,
+    config: &mut Config,
     settings: &Settings,
     durability: Durability,
 ) -> Result<(), Error> {
     let making = host.home.begin(&config.id).map_err(Error::io("making the container's directory"))?;
-    claim_name(host, &config.id, name)?;
+    config.name = claim_name(host, &config.id, name)?;
     if config.host.auto_remove {
         host.store.draft_volatile(&config.id, Some(image))?;
     } else {
@@ -150,7 +150,7 @@ pub(super) fn new_id() -> Result<ContainerId, Error> {
     }
 }
 
-fn claim_name(host: &Host, id: &ContainerId, wanted: Option<String>) -> Result<(), Error> {
+fn claim_name(host: &Host, id: &ContainerId, wanted: Option<String>) -> Result<String, Error> {
     let claim = |name: &str| {
         links::claim(&host.home.names(), name, id.as_str()).map_err(Error::io("claiming the container's name"))
     };
@@ -162,7 +162,7 @@ fn claim_name(host: &Host, id: &ContainerId, wanted: Option<String>) -> Result<(
             )));
         }
         return match claim(&name)? {
-            None => Ok(()),
+            None => Ok(name),
             Some(holder) => Err(Error::name_taken(&name, &holder)),
         };
     }
@@ -171,7 +171,7 @@ fn claim_name(host: &Host, id: &ContainerId, wanted: Option<String>) -> Result<(
         super::random(&mut bytes)?;
         let name = names::random(bytes, attempt);
         if claim(&name)?.is_none() {
-            return Ok(());
+            return Ok(name);
         }
     }
     unreachable!("the attempts do not end")
@@ -264,6 +264,7 @@ pub fn config(host: &Host, image: &Image, request: Create, id: ContainerId) -> R
         image.into_iter().chain(own).collect::<BTreeSet<_>>().into_iter().collect()
     };
     Ok(Config {
+        name: String::new(),
         created: super::now(),
         image: image.id.clone(),
         image_name: request.image_name,

@@ -71,6 +71,15 @@ pub fn record(host: &Host, id: &ContainerId) -> Result<Record, Error> {
 /// # Errors
 /// Of the file system.
 pub fn name(host: &Host, id: &ContainerId) -> Result<String, Error> {
-    let names = links::all(&host.home.names()).map_err(Error::io("reading the containers' names"))?;
-    Ok(names.into_iter().find(|(_, holder)| holder == id.as_str()).map(|(name, _)| name).unwrap_or_default())
+    let config = read::<Config>(&host.home.container(id)).ok().flatten();
+    name_from(host, id, config.as_ref().map_or("", |config| &config.name))
+}
+
+/// The same, with the name it was made with: most are still called so, and then only that one is looked at.
+///
+/// # Errors
+/// Of the file system.
+pub fn name_from(host: &Host, id: &ContainerId, first: &str) -> Result<String, Error> {
+    let name = links::name_of(&host.home.names(), id.as_str(), first);
+    Ok(name.map_err(Error::io("reading the containers' names"))?.unwrap_or_default())
 }

@@ -125,5 +125,6 @@ fn views(
 /// It is gone; of the files.
 pub fn view(host: &Host, id: &ContainerId) -> Result<View, Error> {
     let config = read::<Config>(&host.home.container(id))?.ok_or_else(|| Error::no_container(id.as_str()))?;
-    Ok(View { config, name: find::name(host, id)?, state: status::of(&host.home, id)? })
+    let name = find::name_from(host, id, &config.name)?;
+    Ok(View { config, name, state: status::of(&host.home, id)? })
 }

@@ -300,6 +300,7 @@ fn config(id: &ContainerId, what: Container<'_>) -> Config {
     let second = 1_000_000_000;
     Config {
         id: id.clone(),
+        name: String::new(),
         created: spec::time::Time::from_ns(0),
         image: serde_json::from_value(format!("sha256:{id}").into()).unwrap(),
         image_name: "none".into(),
