@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod container;
 mod error;
 mod etc;
+mod events;
 mod facts;
 mod host;
 pub mod image;

@@ -7,9 +7,11 @@ use runtime::{Exec as RuntimeExec, Launched};
 use rustix::event::PollFlags;
 use spec::bundle::{Bundle, Process};
 use spec::container::Streams;
+use spec::event::ContainerAct;
 use spec::time::Time;
 
 use crate::clock;
+use crate::events;
 use crate::health::{Check, OUTPUT_BYTES};
 use crate::hub::{self, AtEnd, Hub, Port};
 use crate::keys::Scanner;
@@ -42,12 +44,18 @@ enum Purpose {
     /// A user's.
     User { id: ExecId, visitor: u64 },
     /// A health check.
-    Check { start: Time },
+    Check { id: ExecId, start: Time },
 }
 
 impl ExecRun {
     pub(crate) fn is(&self, wanted: &ExecId) -> bool {
         matches!(&self.purpose, Purpose::User { id, .. } if id == wanted)
+    }
+
+    fn id(&self) -> &ExecId {
+        match &self.purpose {
+            Purpose::User { id, .. } | Purpose::Check { id, .. } => id,
+        }
     }
 
     /// The process, as long as its end was not seen.
@@ -67,6 +75,7 @@ impl Owner {
         if socket.is_none() && streams != Streams::default() {
             return Ok(Some(no_stream()));
         }
+        self.note_exec(&id, &process.args);
         let (launched, mut hub) = match self.launch_beside(&process, streams, console, None) {
             Ok(started) => started,
             Err(error) => {
@@ -89,6 +98,12 @@ impl Owner {
         let purpose = Purpose::User { id, visitor: from };
         self.execs.push(ExecRun { number, pidfd: launched.pidfd, hub, purpose, ended: None, told: false });
         Ok(None)
+    }
+
+    /// Docker's two steps: made, and about to be started.
+    fn note_exec(&mut self, id: &ExecId, command: &[String]) {
+        self.note(ContainerAct::ExecCreate { exec: id.as_str(), command });
+        self.note(ContainerAct::ExecStart { exec: id.as_str(), command });
     }
 
     fn launch_beside(
@@ -136,7 +151,9 @@ impl Owner {
         let Some(exec) = self.exec_numbered(number) else { return };
         let detached = exec.hub.ready(port, events, clock::now());
         let over = exec.ended.is_some() && exec.hub.is_drained();
+        let id = exec.id().clone();
         if let Some(detached) = detached {
+            self.note(ContainerAct::ExecDetach { exec: id.as_str() });
             self.tell(detached.visitor, &Tell::Detached);
         }
         if over {
@@ -169,6 +186,8 @@ impl Owner {
             self.alarms.retain(
                 |(_, alarm)| !matches!(alarm, Alarm::ExecUndrained(n) | Alarm::CheckTooLong(n) if *n == number),
             );
+            let id = self.execs[at].id().clone();
+            self.note(ContainerAct::ExecDie { exec: id.as_str(), exit_code: fate.code });
             match &self.execs[at].purpose {
                 Purpose::User { id, visitor } => {
                     let (id, visitor) = (id.clone(), *visitor);
@@ -178,7 +197,7 @@ impl Owner {
                     let _ = self.save();
                     self.tell(visitor, &Tell::ExecExited { id, code: fate.code });
                 }
-                Purpose::Check { start } => {
+                Purpose::Check { start, .. } => {
                     let start = *start;
                     let output = String::from_utf8_lossy(&self.execs[at].hub.kept()).into_owned();
                     self.checked(Check { start, end: now, code: fate.code, output });
@@ -203,7 +222,10 @@ impl Owner {
             }
             exec.hub.drain(clock::now());
             if matches!(exec.purpose, Purpose::Check { .. }) {
+                let (id, fate) = (exec.id().clone(), exec.ended);
                 self.execs.retain(|exec| exec.number != number);
+                let exit_code = fate.map_or(128 + SIGKILL, |fate| fate.code);
+                self.note(ContainerAct::ExecDie { exec: id.as_str(), exit_code });
             } else {
                 self.finish_exec(number);
             }
@@ -228,6 +250,8 @@ impl Owner {
         }
         let (command, timeout) = (rules.command.clone(), rules.timeout);
         let start = clock::now();
+        let id = check_id();
+        self.note_exec(&id, &command);
         let launched = self.bundle().and_then(|bundle| {
             let process = Process { args: command, terminal: false, ..bundle.process };
             let output = Streams { stdin: false, stdout: true, stderr: true };
@@ -236,7 +260,7 @@ impl Owner {
         match launched {
             Ok((launched, hub)) => {
                 let number = self.number();
-                let purpose = Purpose::Check { start };
+                let purpose = Purpose::Check { id, start };
                 self.execs.push(ExecRun { number, pidfd: launched.pidfd, hub, purpose, ended: None, told: false });
                 self.alarm(timeout, Alarm::CheckTooLong(number));
             }
@@ -253,8 +277,9 @@ impl Owner {
         let Some(at) = self.execs.iter().position(|exec| exec.number == number && !exec.told) else { return };
         let exec = self.execs.remove(at);
         let _ = sys::pidfd::send(exec.pidfd.as_fd(), SIGKILL);
-        let _ = wait_and_reap(exec.pidfd.as_fd());
-        if let Purpose::Check { start } = exec.purpose {
+        let exit_code = wait_and_reap(exec.pidfd.as_fd()).map_or(128 + SIGKILL, |fate| fate.code);
+        self.note(ContainerAct::ExecDie { exec: exec.id().as_str(), exit_code });
+        if let Purpose::Check { start, .. } = exec.purpose {
             self.checked(Check { start, end: clock::now(), code: -1, output });
         }
     }
@@ -262,11 +287,24 @@ impl Owner {
     fn checked(&mut self, check: Check) {
         let age = self.run.as_ref().map_or(Instant::now().elapsed(), |run| run.began.elapsed());
         if let (Some(rules), Some(health)) = (&self.habits.health, &mut self.state.health) {
+            let before = health.verdict;
             health.record(check, rules, age);
+            let verdict = health.verdict;
             let _ = self.save();
+            if verdict != before {
+                self.note(events::health(verdict));
+            }
         }
         self.plan_check();
     }
+}
+
+/// What a health check is called: nobody asks for it, so it need not be known beforehand.
+fn check_id() -> ExecId {
+    let mut bytes = [0; 32];
+    // Only a signal could make it shorter, and then it is not as random.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    spec::digest::hex(&bytes).try_into().expect("hexadecimal digits")
 }
 
 /// Reaps a process that was killed.

@@ -10,6 +10,7 @@
 pub mod burial;
 mod client;
 mod clock;
+mod events;
 mod execs;
 mod exit;
 pub mod framing;

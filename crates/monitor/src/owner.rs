@@ -10,9 +10,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use spec::bundle::Bundle;
 use spec::container::{Config, LogDriver, NamespaceMode, Settings, Streams};
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
 use crate::burial::{CLAIMS, Claim};
+use crate::events::Teller;
 use crate::execs::ExecRun;
 use crate::health::Rules;
 use crate::hub::{AtEnd, Hub, Port};
@@ -49,6 +51,7 @@ pub(crate) struct Owner {
     _lock: OwnedFd,
     pub(crate) listener: OwnedFd,
     pub(crate) habits: Habits,
+    teller: Teller,
     pub(crate) settings: Settings,
     pub(crate) state: State,
     pub(crate) claims: Journal<Claim>,
@@ -132,6 +135,7 @@ impl Owner {
             sandbox,
             dir,
             _lock: lock,
+            teller: Teller::new(&config),
             habits,
             settings,
             state,
@@ -227,12 +231,13 @@ impl Owner {
             Source::Visitor(number) => self.hear(number),
             Source::Process => self.process_ended(),
             Source::Oom => {
-                if let Some(run) = &mut self.run {
-                    run.memory_event();
+                if self.run.as_mut().is_some_and(Run::memory_event) {
+                    self.note(ContainerAct::Oom);
                 }
             }
             Source::Hub(port) => {
                 if let Some(detached) = self.hub.ready(port, events, clock::now()) {
+                    self.note(ContainerAct::Detach);
                     self.tell(detached.visitor, &Tell::Detached);
                 }
                 self.finish_if_drained();
@@ -260,6 +265,22 @@ impl Owner {
     /// Sets an alarm.
     pub(crate) fn alarm(&mut self, after: Duration, alarm: Alarm) {
         self.alarms.push((Instant::now() + after, alarm));
+    }
+
+    /// Writes an event down. Whoever waits for what it says is told after.
+    pub(crate) fn note(&mut self, act: ContainerAct<'_>) {
+        self.teller.learn_name(&self.home, &self.id);
+        self.teller.tell(&self.home, &self.id, act);
+    }
+
+    /// What it is called, as long as it is.
+    pub(crate) fn learn_name(&mut self) {
+        self.teller.learn_name(&self.home, &self.id);
+    }
+
+    /// The same of a container that nobody finds any more, and that is called nothing.
+    pub(crate) fn note_last(&self, act: ContainerAct<'_>) {
+        self.teller.tell(&self.home, &self.id, act);
     }
 
     /// A number that nothing else here has.

@@ -7,12 +7,14 @@ use std::path::Path;
 use disk::{Durability, Home, Journal, Lock, read, remove_tree, write};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use spec::container::{Config, RestartPolicy, Settings};
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use store::Store;
 
 use crate::burial::{self, BurialError, CLAIMS};
 use crate::client::is_at;
 use crate::clock;
+use crate::events::{self, Teller};
 use crate::exit::Exit;
 use crate::status::{self, Life, State, Status};
 
@@ -62,14 +64,27 @@ fn recover_one(home: &Home, store: &Store, id: &ContainerId) -> Result<Option<Re
     if dir.join(CLAIMS).symlink_metadata().is_ok() {
         burial::give_back(&mut Journal::open(&dir.join(CLAIMS))?)?;
     }
+    let was_alive = status.as_ref().is_some_and(|(status, _)| status.life().is_some());
     // Only a monitor that had taken over writes one, so this is no container that somebody is about to start.
     let had_monitor = status.is_some();
     let exit = status.and_then(|(status, restarts)| lost(status, restarts));
     let config = read::<Config>(&home.container(id)).ok().flatten();
-    match (&exit, config) {
-        (_, Some(config)) if config.host.auto_remove && had_monitor => remove(home, store, id)?,
-        (Some(exit), Some(_)) if !is_told(home, id, exit) => write(&home.container(id), exit, Durability::Durable)?,
-        (Some(_) | None, _) => {}
+    if let Some(config) = config {
+        let mut teller = Teller::new(&config);
+        teller.learn_name(home, id);
+        let untold = exit.as_ref().filter(|exit| !is_told(home, id, exit));
+        let removed = config.host.auto_remove && had_monitor;
+        if let (Some(exit), false) = (untold, removed) {
+            write(&home.container(id), exit, Durability::Durable)?;
+        }
+        // One that waits to be restarted was told to have died.
+        if let (Some(exit), true) = (untold, was_alive) {
+            teller.tell(home, id, events::die(exit));
+        }
+        if removed {
+            remove(home, store, id)?;
+            teller.tell(home, id, ContainerAct::Destroy);
+        }
     }
     remove_sandbox(&dir)?;
     Ok(Some(Recovered { id: id.clone(), exit }))

@@ -16,11 +16,13 @@ use runtime::cgroup::{Cgroup, OomWatch};
 use runtime::{Launch, Launched, launch};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use spec::bundle::Namespace;
+use spec::event::ContainerAct;
 use spec::time::Time;
 use store::{Mount, Store};
 
 use crate::burial::{self, Remains};
 use crate::clock;
+use crate::events;
 use crate::exit::Exit;
 use crate::health::Health;
 use crate::hub;
@@ -44,8 +46,8 @@ pub(crate) struct Run {
     pub(crate) oom: Option<OomWatch>,
     /// Its memory limit was met.
     memory_met: bool,
-    /// A process of it was killed for that.
-    oom_killed: bool,
+    /// So many processes of it were killed for that.
+    oom_kills: u64,
     /// Its mount namespace, which would else end with its last process and keep that process's end waiting (0.4 ms).
     mounts: Option<OwnedFd>,
     /// A user wanted it to end.
@@ -68,22 +70,31 @@ impl Run {
         self.ended.is_none().then(|| self.pidfd.as_fd())
     }
 
-    /// Something about its memory has happened.
-    pub(crate) fn memory_event(&mut self) {
-        if self.oom.as_ref().is_some_and(OomWatch::drain) {
-            self.memory_met = true;
-            self.oom_killed |= self.cgroup.oom_kills().is_ok_and(|kills| kills > 0);
+    /// Something about its memory has happened; true: the kernel has killed again for it.
+    pub(crate) fn memory_event(&mut self) -> bool {
+        if !self.oom.as_ref().is_some_and(OomWatch::drain) {
+            return false;
         }
+        self.memory_met = true;
+        self.killed_again()
+    }
+
+    fn killed_again(&mut self) -> bool {
+        let before = self.oom_kills;
+        self.oom_kills = self.oom_kills.max(self.cgroup.oom_kills().unwrap_or(0));
+        self.oom_kills > before
     }
 
     /// systemd takes a scope's group away together with its last process, and the count of kills with it: then SIGKILL after an event
     /// of the group's memory is as much as can be known.
-    fn was_oom_killed(&mut self, fate: Fate) -> bool {
+    /// Whether it was killed for that, and whether that was not known yet.
+    fn was_oom_killed(&mut self, fate: Fate) -> (bool, bool) {
+        let known = self.oom_kills;
         self.memory_event();
+        self.killed_again();
         let is_gone = self.cgroup.paths().v2.as_ref().is_some_and(|path| path.symlink_metadata().is_err());
-        self.oom_killed
-            || self.cgroup.oom_kills().is_ok_and(|kills| kills > 0)
-            || is_gone && self.memory_met && fate.signal == Some(SIGKILL) && !self.by_user
+        let guessed = is_gone && self.memory_met && fate.signal == Some(SIGKILL) && !self.by_user;
+        (self.oom_kills > 0 || guessed, self.oom_kills > known || known == 0 && guessed)
     }
 
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
@@ -146,12 +157,13 @@ impl Owner {
             cgroup,
             oom,
             memory_met: false,
-            oom_killed: false,
+            oom_kills: 0,
             mounts,
             by_user: false,
             ended: None,
         });
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
+        self.note(ContainerAct::Start);
         Ok((life.pid, warned))
     }
 
@@ -221,7 +233,10 @@ impl Owner {
         self.alarms.clear();
         let now = clock::now();
         self.hub.disconnect(now);
-        let oom_killed = run.was_oom_killed(fate);
+        let (oom_killed, unheard) = run.was_oom_killed(fate);
+        if unheard {
+            self.note(ContainerAct::Oom);
+        }
         // Without a pid namespace of its own its children outlive it. What does not die is told by the burial, which tries the same.
         if self.habits.shares_pids {
             let _ = run.cgroup.kill_all();
@@ -232,6 +247,7 @@ impl Owner {
         drop(run);
         let pause = self.restarts.after(ended, self.settings.restart);
         self.record(&exit);
+        self.note(events::die(&exit));
         match pause {
             None => {
                 self.publish(&exit);
@@ -288,6 +304,9 @@ impl Owner {
     pub(crate) fn bury(&mut self) {
         self.alarms.clear();
         self.stage = Stage::Over;
+        if self.waits.is_stop_awaited() {
+            self.note(ContainerAct::Stop);
+        }
         let removed = (self.habits.auto_remove || self.remove).then(|| self.vanish());
         let buried = burial::give_back(&mut self.claims);
         let stopped = self.waits.stopped();
@@ -305,9 +324,13 @@ impl Owner {
     /// left is taken away after, by the next command if need be.
     fn vanish(&mut self) -> Result<Remains, burial::BurialError> {
         let status = std::mem::replace(&mut self.state.status, Status::Removing);
+        self.learn_name();
         let remains = Store::open(self.home.root())
             .map_err(burial::BurialError::from)
             .and_then(|store| Remains::of(&self.home, store, &self.id));
+        if remains.is_ok() {
+            self.note_last(ContainerAct::Destroy);
+        }
         if let Status::Exited(exit) = status {
             let waiting = self.waits.vanished();
             self.tell_all(waiting, &Tell::Exited(exit));
@@ -333,9 +356,9 @@ impl Owner {
 
     /// SIGKILL, to a frozen process too.
     pub(crate) fn kill(&mut self) {
-        if let Some(run) = &self.run {
-            // It may have ended this moment.
-            let _ = run.signal(SIGKILL);
+        // It may have ended this moment.
+        if self.run.as_ref().is_some_and(|run| run.signal(SIGKILL).is_ok()) {
+            self.note(ContainerAct::Kill { signal: SIGKILL });
         }
         self.thaw();
     }

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use disk::{Durability, write};
 use rustix::net::{RecvFlags, SocketFlags, accept_with};
 use spec::container::Settings;
+use spec::event::ContainerAct;
 
 use crate::clock;
 use crate::exit::Exit;
@@ -133,6 +134,7 @@ impl Owner {
             Replay::Log => log::Reader::open(&self.dir, log::Query::ALL).ok(),
         };
         let keys = self.hub.is_terminal().then(|| Scanner::new(attach.detach_keys));
+        self.note(ContainerAct::Attach);
         // Told before the first byte comes.
         self.tell(from, &Tell::Attached);
         let number = self.number();
@@ -144,7 +146,11 @@ impl Owner {
     fn resize(&mut self, process: &Target, size: Size) -> Result<Tell, Refused> {
         self.state.status.living(Verb::Resize)?;
         let resized = match process {
-            Target::Init => self.hub.resize(size),
+            Target::Init => {
+                let resized = self.hub.resize(size);
+                self.note(ContainerAct::Resize { rows: size.rows, columns: size.columns });
+                resized
+            }
             Target::Exec(id) => match self.execs.iter().find(|exec| exec.is(id)) {
                 Some(exec) => exec.hub.resize(size),
                 None => return Ok(failed(FailureKind::Exec, &format!("No such exec instance: {id}"))),
@@ -165,6 +171,11 @@ impl Owner {
         let sent = run.signal(number);
         if intent == Intent::End {
             run.by_user = true;
+        }
+        if sent.is_ok() {
+            self.note(ContainerAct::Kill { signal: number });
+        }
+        if intent == Intent::End {
             self.thaw();
         }
         Ok(done("sending the signal", sent))
@@ -181,6 +192,9 @@ impl Owner {
         run.by_user = true;
         let sent = run.signal(signal);
         self.waits.ask(from, For::Stopped, self.state.status.phase());
+        if sent.is_ok() {
+            self.note(ContainerAct::Kill { signal });
+        }
         self.thaw();
         if sent.is_err() {
             self.kill();
@@ -197,7 +211,9 @@ impl Owner {
             return Ok(failed(FailureKind::System, &chain(&error)));
         }
         self.state.status = paused;
-        Ok(done("writing the status", self.save()))
+        let saved = self.save();
+        self.note(ContainerAct::Pause);
+        Ok(done("writing the status", saved))
     }
 
     fn unpause(&mut self) -> Result<Tell, Refused> {
@@ -207,7 +223,9 @@ impl Owner {
             return Ok(failed(FailureKind::System, &chain(&error)));
         }
         self.state.status = running;
-        Ok(done("writing the status", self.save()))
+        let saved = self.save();
+        self.note(ContainerAct::Unpause);
+        Ok(done("writing the status", saved))
     }
 
     /// Lets a paused container go on, so that it can heed a signal.

@@ -37,6 +37,11 @@ impl Waits {
         self.extract(|what| matches!(what, For::End(Until::NotRunning | Until::NextExit)))
     }
 
+    /// Whether a user waits for it to stop.
+    pub(crate) fn is_stop_awaited(&self) -> bool {
+        self.0.iter().any(|(_, what)| *what == For::Stopped)
+    }
+
     /// It stays down and what it held is given back.
     pub(crate) fn stopped(&mut self) -> Vec<u64> {
         self.extract(|what| what == For::Stopped)

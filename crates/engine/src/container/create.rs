@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use disk::{Durability, links, write};
 use spec::container::{Config, HostConfig, NamespaceMode, Settings, Streams};
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use spec::image::{Healthcheck, RunConfig};
 use spec::mount::{MissingSource, UserMountKind};
@@ -114,7 +115,9 @@ pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -
         // The first error is the one to tell; what this cannot finish, the next command finds in limbo.
         let _ = host.sweep();
     }
-    made.map(|()| Created { id, record: Record { config, settings }, warnings })
+    made?;
+    host.note_named(&config, &config.name, ContainerAct::Create);
+    Ok(Created { id, record: Record { config, settings }, warnings })
 }
 
 /// Made in limbo, where a crash leaves it to the next command; the commit is the moment the container comes to be.

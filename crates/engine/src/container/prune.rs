@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use monitor::status::Phase;
+use spec::event::Kind;
 use spec::id::ContainerId;
 use spec::time::Time;
 
@@ -45,5 +46,6 @@ pub fn prune(host: &Host, wanted: &dyn Fn(Time, &BTreeMap<String, String>) -> bo
             Err(other) => return Err(other),
         }
     }
+    host.note_prune(Kind::Container, pruned.freed_bytes);
     Ok(pruned)
 }

@@ -2,6 +2,7 @@
 
 use monitor::protocol::Ask;
 use monitor::{Berth, ClientError};
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
 use super::{find, start, visit};
@@ -32,7 +33,14 @@ pub fn remove(host: &Host, id: &ContainerId, if_running: IfRunning) -> Result<()
         match Berth::take(&host.home, id) {
             // Held until the container is gone: nobody starts it meanwhile.
             Ok(berth) => {
+                let known = find::record(host, id).ok().map(|record| {
+                    let name = find::name_from(host, id, &record.config.name).unwrap_or_default();
+                    (record.config, name)
+                });
                 let removed = monitor::burial::remove_container(&host.home, &host.store, id);
+                if let (Ok(()), Some((config, name))) = (&removed, known) {
+                    host.note_named(&config, &name, ContainerAct::Destroy);
+                }
                 // Whatever stays of it is the next command's.
                 let _ = berth.leave();
                 return match removed {

@@ -1,6 +1,7 @@
 //! `rename`: the name moves in one step.
 
 use disk::links;
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
 use super::find;
@@ -24,7 +25,12 @@ pub fn rename(host: &Host, id: &ContainerId, to: &str) -> Result<(), Error> {
         return Err(Error::Invalid("Renaming a container with the same name as its current name".into()));
     }
     match links::rename(&host.home.names(), &from, to).map_err(Error::io("renaming the container"))? {
-        None => Ok(()),
+        None => {
+            if let Ok(record) = find::record(host, id) {
+                host.note_named(&record.config, to, ContainerAct::Rename { old_name: &from });
+            }
+            Ok(())
+        }
         Some(holder) => {
             let taken = Error::name_taken(to, &holder);
             Err(Error::Conflict(format!("Error when allocating new name: {taken}")))

@@ -1,6 +1,7 @@
 //! `stop` and `restart`.
 
 use monitor::protocol::{Ask, Until};
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
 use super::start::{Start, start};
@@ -45,5 +46,9 @@ pub fn stop(host: &Host, id: &ContainerId, how: &Stop) -> Result<(), Error> {
 /// Of both.
 pub fn restart(host: &Host, id: &ContainerId, how: &Stop) -> Result<(), Error> {
     stop(host, id, how)?;
-    start(host, id, Start { console: None, attach: None, wait: None::<Until> }).map(drop)
+    start(host, id, Start { console: None, attach: None, wait: None::<Until> })?;
+    if let Ok(record) = find::record(host, id) {
+        host.note_container(&record.config, ContainerAct::Restart);
+    }
+    Ok(())
 }

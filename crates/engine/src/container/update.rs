@@ -3,6 +3,7 @@
 use disk::{Durability, Lock, write};
 use monitor::protocol::Ask;
 use spec::container::RestartPolicy;
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use spec::resources::{For, Resources};
 
@@ -42,5 +43,6 @@ pub fn update(host: &Host, id: &ContainerId, change: Update) -> Result<(), Error
     if let Some(client) = visit::living(host, id)? {
         visit::call(&client, id, &Ask::Update(Box::new(settings)))?;
     }
+    host.note_container(&record.config, ContainerAct::Update);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use spec::digest::ImageId;
+use spec::event::ImageAct;
 use spec::image::{History, ImageConfig};
 use spec::platform::Platform;
 use spec::reference::Reference;
@@ -43,5 +44,10 @@ pub fn import(host: &Host, tar: impl Read + Send, request: Import) -> Result<Ima
     for line in &request.changes {
         change::apply(&mut config.config, line)?;
     }
-    Ok(host.store.import(tar, config, request.reference.as_ref())?)
+    let id = host.store.import(tar, config, request.reference.as_ref())?;
+    if let Some(reference) = &request.reference {
+        host.note_image(&id, Some(reference), ImageAct::Tag);
+    }
+    host.note_image(&id, None, ImageAct::Import);
+    Ok(id)
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use spec::event::ImageAct;
 use spec::platform::Platform;
 use store::{Load, LoadEvent, Loaded};
 
@@ -31,5 +32,7 @@ pub fn load(
         Archive::File(archive) => host.store.load_file(Load { archive, platform }, on),
         Archive::Stream(stream) => host.store.load_stream(stream, platform, on),
     };
-    Ok(loaded?)
+    let loaded = loaded?;
+    loaded.iter().for_each(|image| host.note_image(&image.id, None, ImageAct::Load));
+    Ok(loaded)
 }

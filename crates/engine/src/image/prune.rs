@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use registry::partial;
 use spec::digest::ImageId;
+use spec::event::Kind;
 use spec::time::Time;
 use store::{Freed, Removed, Several};
 
 use super::list;
-use super::remove::refused;
+use super::remove::{Named, refused, tell};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -62,6 +63,7 @@ pub fn prune(host: &Host, which: Which, wanted: Wanted<'_>) -> Result<Pruned, Er
     } else {
         before.saturating_sub(host.store.usage()?.disk_bytes)
     };
+    host.note_prune(Kind::Image, pruned.freed_bytes);
     Ok(pruned)
 }
 
@@ -71,7 +73,12 @@ fn delete(host: &Host, id: &ImageId) -> Result<Vec<Removed>, Error> {
         Ok(users) if !users.contains_key(id) => Ok(()),
         Ok(_) | Err(_) => Err(String::new()),
     };
-    match host.store.remove(&id.to_string(), store::Remove { several: Several::Untag, may_go: &mut may_go }) {
+    let labels = host.labels(id);
+    let removed = host.store.remove(&id.to_string(), store::Remove { several: Several::Untag, may_go: &mut may_go });
+    if let Ok(removed) = &removed {
+        tell(host, id, &labels, removed, Named::ById);
+    }
+    match removed {
         Err(store::RemoveError::InUse(_)) | Err(store::RemoveError::Resolve(store::ResolveError::NotFound(_))) => {
             Ok(Vec::new())
         }

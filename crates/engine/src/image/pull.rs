@@ -9,6 +9,7 @@ use registry::client::{ClientError, Document};
 use registry::download::{DownloadError, download};
 use registry::partial::{self, Partial};
 use spec::digest::{BlobDigest, DiffId, Digest, ImageId};
+use spec::event::ImageAct;
 use spec::image::{Descriptor, Index, media};
 use spec::platform::Platform;
 use spec::reference::Reference;
@@ -63,6 +64,17 @@ pub enum Newer {
 /// # Errors
 /// The registry's, in Docker's words; documents or layers that are not what they were named; the store's.
 pub fn pull(
+    host: &Host,
+    session: &Session,
+    request: &Pull,
+    on: &mut (dyn FnMut(PullEvent) + Send),
+) -> Result<Pulled, Error> {
+    let pulled = bring(host, session, request, on)?;
+    host.note_travel(&request.reference, ImageAct::Pull);
+    Ok(pulled)
+}
+
+fn bring(
     host: &Host,
     session: &Session,
     request: &Pull,

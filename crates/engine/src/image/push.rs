@@ -10,6 +10,7 @@ use std::time::Duration;
 use registry::client::{Begun, Client, ClientError};
 use registry::upload::{Growing, UploadError, growing, upload, upload_bytes};
 use spec::digest::{ChainId, DiffId, Digest};
+use spec::event::ImageAct;
 use spec::image::{Descriptor, Manifest, media};
 use spec::reference::Reference;
 use store::{Image, Origin, PackError, ResolveError};
@@ -64,6 +65,7 @@ pub fn push(
         host.store.remember(diff_id, blob, &reference.repository())?;
     }
     host.store.tag(&image.id, &reference.with_digest(digest.clone()))?;
+    host.note_travel(reference, ImageAct::Push);
     Ok(Pushed { digest, size_bytes: bytes.len() as u64 })
 }
 

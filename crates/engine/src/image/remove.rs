@@ -1,10 +1,14 @@
 //! `rmi`: a name is taken away; the image goes with its last one.
 
+use std::collections::BTreeMap;
+
 use spec::digest::ImageId;
+use spec::event::{Event, ImageAct};
 use spec::reference::Reference;
 use store::{RemoveError, Removed, Several};
 
 use super::list::Users;
+use crate::container::now;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -34,7 +38,39 @@ pub fn remove(host: &Host, typed: &str, force: Force) -> Result<Vec<Removed>, Er
             id.short()
         )),
     };
-    host.store.remove(typed, store::Remove { several, may_go: &mut may_go }).map_err(refused)
+    let image = host.store.resolve(typed).ok();
+    let removed = host.store.remove(typed, store::Remove { several, may_go: &mut may_go }).map_err(refused)?;
+    if let Some(image) = image {
+        let name = typed.parse::<Reference>().ok().filter(|name| removed.contains(&Removed::Untagged(name.clone())));
+        let named = if name.is_some() { Named::ByName } else { Named::ById };
+        tell(host, &image.id, &image.config.config.labels, &removed, named);
+    }
+    Ok(removed)
+}
+
+/// How the image that was removed was named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// By one of its names: a digest that goes with its last tag is not told.
+    ByName,
+    /// By its ID.
+    ById,
+}
+
+/// Tells what became of an image's names, and of the image.
+pub(super) fn tell(host: &Host, id: &ImageId, labels: &BTreeMap<String, String>, removed: &[Removed], named: Named) {
+    let mut first = true;
+    for what in removed {
+        let (act, labels) = match what {
+            Removed::Untagged(name) if first || named == Named::ById || name.digest().is_none() => {
+                (ImageAct::Untag, labels.clone())
+            }
+            Removed::Deleted(digest) if *digest == id.0 => (ImageAct::Delete, BTreeMap::new()),
+            Removed::Untagged(_) | Removed::Deleted(_) => continue,
+        };
+        first = false;
+        host.note(&Event::image(now(), &id.to_string(), &id.to_string(), &labels, act));
+    }
 }
 
 /// What the store says, in the engine's words.

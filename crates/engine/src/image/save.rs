@@ -1,7 +1,9 @@
 //! `save`: images as an archive.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
+use spec::event::ImageAct;
 use store::SaveError;
 
 use crate::error::Error;
@@ -17,5 +19,12 @@ pub fn save(host: &Host, names: &[&str], out: impl Write) -> Result<(), Error> {
         error @ (SaveError::Write(_) | SaveError::Layer(..) | SaveError::Corrupt { .. } | SaveError::Store(_)) => {
             Error::other("saving the images")(error)
         }
-    })
+    })?;
+    let mut told = BTreeSet::new();
+    for image in names.iter().filter_map(|name| host.store.resolve(name).ok()) {
+        if told.insert(image.id.clone()) {
+            host.note_image(&image.id, None, ImageAct::Save);
+        }
+    }
+    Ok(())
 }

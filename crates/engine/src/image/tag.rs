@@ -1,5 +1,6 @@
 //! `tag`: one more name for an image.
 
+use spec::event::ImageAct;
 use spec::reference::{Reference, ReferenceError};
 
 use crate::error::Error;
@@ -19,5 +20,6 @@ pub fn tag(host: &Host, source: &str, target: &str) -> Result<(), Error> {
     }
     let image = host.store.resolve(source)?;
     host.store.tag(&image.id, &target)?;
+    host.note_image(&image.id, Some(&target), ImageAct::Tag);
     Ok(())
 }

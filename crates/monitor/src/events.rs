@@ -1,0 +1,56 @@
+//! What the monitor tells the world about its container: lines of `events.log`, in Docker's words and order.
+
+use disk::{Home, events, links};
+use spec::container::Config;
+use spec::event::{ContainerAct, Event, Subject};
+use spec::id::ContainerId;
+use std::collections::BTreeMap;
+
+use crate::clock;
+use crate::exit::Exit;
+use crate::health::Verdict;
+
+/// What is said of the container with each event.
+#[derive(Debug)]
+pub(crate) struct Teller {
+    image: String,
+    /// As it was called last.
+    name: String,
+    labels: BTreeMap<String, String>,
+}
+
+impl Teller {
+    pub(crate) fn new(config: &Config) -> Teller {
+        Teller { image: config.image_name.clone(), name: config.name.clone(), labels: config.labels.clone() }
+    }
+
+    /// Looks what the container is called now: it may have been renamed. One that is being removed is called what it was.
+    pub(crate) fn learn_name(&mut self, home: &Home, id: &ContainerId) {
+        if let Ok(Some(name)) = links::name_of(&home.names(), id.as_str(), &self.name) {
+            self.name = name;
+        }
+    }
+
+    /// Writes one down. Nothing fails because it could not be.
+    pub(crate) fn tell(&self, home: &Home, id: &ContainerId, act: ContainerAct<'_>) {
+        let subject = Subject { id, image: &self.image, name: &self.name, labels: &self.labels };
+        let _ = events::record(home, &Event::container(clock::now(), subject, act));
+    }
+}
+
+/// How a run that is over is told.
+pub(crate) fn die(exit: &Exit) -> ContainerAct<'static> {
+    let ran_ns = exit.started.map_or(0, |started| exit.finished.since_ns(started));
+    ContainerAct::Die { exit_code: exit.code, ran_s: ran_ns.max(0) / 1_000_000_000 }
+}
+
+/// How a new verdict is told.
+pub(crate) fn health(verdict: Verdict) -> ContainerAct<'static> {
+    ContainerAct::HealthStatus {
+        verdict: match verdict {
+            Verdict::Starting => "starting",
+            Verdict::Healthy => "healthy",
+            Verdict::Unhealthy => "unhealthy",
+        },
+    }
+}
