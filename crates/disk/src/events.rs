@@ -17,7 +17,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::Duration;
 
@@ -45,22 +45,20 @@ struct Head {
     file: u64,
 }
 
-/// Writes down that something happened. One descriptor is kept for it by each process.
+/// Writes down that something happened. The descriptor is kept with the directories.
 ///
 /// # Errors
 /// Of the file system; no verb fails for that.
 pub fn record(home: &Home, event: &Event) -> io::Result<()> {
-    static OPEN: Mutex<Option<(PathBuf, File)>> = Mutex::new(None);
     let mut line = serde_json::to_vec(event)?;
     line.push(b'\n');
-    let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut open = home.events.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let file = match &*open {
-            Some((root, file)) if root == home.root() => file,
-            Some(_) | None => {
+            Some(file) => file,
+            None => {
                 let path = home.root().join(FILE);
-                let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
-                &open.insert((home.root().to_owned(), file)).1
+                open.insert(OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?)
             }
         };
         if append(home.root(), file, &line, FULL)? {

@@ -9,10 +9,11 @@
 //! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
 //! ```
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
@@ -45,6 +46,8 @@ impl Record for Layout {
 pub struct Home {
     root: PathBuf,
     run: PathBuf,
+    /// One descriptor for all that is told.
+    pub(crate) events: Arc<Mutex<Option<File>>>,
 }
 
 impl Home {
@@ -53,7 +56,7 @@ impl Home {
     /// # Errors
     /// [`HomeError`].
     pub fn open(root: &Path, run: &Path) -> Result<Home, HomeError> {
-        let home = Home { root: root.into(), run: run.into() };
+        let home = Home { root: root.into(), run: run.into(), events: Arc::default() };
         if read::<Layout>(root)?.is_none() {
             for dir in [home.root.clone(), home.containers(), home.names(), home.root.join("limbo")] {
                 make(&dir)?;

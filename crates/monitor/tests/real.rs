@@ -349,13 +349,13 @@ fn lost_monitor() {
         house.start(&client);
         house.kill_monitor(&container.id);
         drop(client);
-        let mut found = monitor::recover(&house.home, &house.store).unwrap();
+        let mut found = house.recover();
         assert_eq!(found.len(), 1);
         let exit = found.remove(0).exit.unwrap();
         assert_eq!((exit.code, exit.error.as_str()), (137, "the monitor was lost"));
         assert!(!house.home.sandbox(&container.id).exists());
         assert_eq!(house.home.container(&container.id).exists(), !auto_remove);
-        assert_eq!(monitor::recover(&house.home, &house.store).unwrap(), []);
+        assert_eq!(house.recover(), []);
         if !auto_remove {
             assert!(matches!(status::of(&house.home, &container.id).unwrap().status, Status::Exited(e) if e == exit));
         }

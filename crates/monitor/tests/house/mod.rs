@@ -152,6 +152,12 @@ impl House {
         std::iter::from_fn(|| reader.next().unwrap()).collect()
     }
 
+    /// As the next command does, which opens the directories for itself.
+    pub(crate) fn recover(&self) -> Vec<monitor::Recovered> {
+        let home = Home::open(self.home.root(), self.home.run()).unwrap();
+        monitor::recover(&home, &self.store).unwrap()
+    }
+
     /// No process, mount, control group or run directory is left.
     pub(crate) fn assert_clean(&self) {
         Snapshot::nothing(&self.root.marker()).assert_unchanged();
