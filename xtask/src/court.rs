@@ -14,14 +14,16 @@ pub(crate) fn check() -> Result<()> {
 
 /// What the tests run beside kist, and the package of Debian that has it. Docker and Podman, with what they need, are 85 MB of packages
 /// and 320 MB on the disk: the clients that people point at a registry are worth the half minute.
-const TOOLS: [(&str, &str); 11] = [
+const TOOLS: [(&str, &str); 13] = [
     ("attr", "/usr/bin/setfattr"),
     ("busybox-static", "/bin/busybox"),
     ("curl", "/usr/bin/curl"),
     ("dbus-daemon", "/usr/bin/dbus-daemon"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("docker.io", "/usr/sbin/dockerd"),
+    ("iproute2", "/bin/ip"),
     ("libcap2-bin", "/sbin/setcap"),
+    ("nftables", "/usr/sbin/nft"),
     ("podman", "/usr/bin/podman"),
     ("skopeo", "/usr/bin/skopeo"),
     ("tar", "/bin/tar"),

@@ -108,7 +108,7 @@ fn debian_mirror() -> Option<String> {
 
 /// A file made once a machine, by whichever test comes first; others wait for it. Made aside and renamed, so it is whole or absent.
 /// The maker may leave it unmade.
-fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
+pub(crate) fn cached(name: &str, make: impl FnOnce(&Path)) -> PathBuf {
     let dir = Path::new("/var/tmp/kist-images");
     fs::create_dir_all(dir).unwrap();
     let path = dir.join(name);

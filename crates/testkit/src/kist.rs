@@ -1,6 +1,6 @@
 //! The driver: runs the program under test as a user would, with roots of its own, and checks when it is dropped that nothing is left.
 
-use crate::{Faults, Marker, Pty, Root, Snapshot, scrub};
+use crate::{Faults, Machine, Marker, Pty, Root, Snapshot, scrub};
 use rustix::process::{Pid, Signal};
 use std::cell::RefCell;
 use std::fs;
@@ -21,6 +21,8 @@ pub struct Kist {
     root: Root,
     env: Vec<(String, String)>,
     marker: RefCell<Marker>,
+    /// The host it is on, which ends after it; without one, the computer itself.
+    machine: Option<Machine>,
 }
 
 /// What a finished command left.
@@ -42,9 +44,16 @@ impl Kist {
         Kist::at(std::env::var_os("KIST_TEST_BIN").map_or_else(|| PathBuf::from(program), PathBuf::from))
     }
 
+    /// The same on a host of the test's own.
+    pub(crate) fn on(program: &str, machine: &Machine) -> Kist {
+        let mut kist = Kist::new(program);
+        kist.machine = Some(machine.clone());
+        kist
+    }
+
     fn at(program: PathBuf) -> Kist {
         let root = Root::new();
-        Kist { program, marker: RefCell::new(root.marker()), env: Vec::new(), root }
+        Kist { program, marker: RefCell::new(root.marker()), env: Vec::new(), root, machine: None }
     }
 
     /// An engine with the image `busybox:latest`.
@@ -86,7 +95,8 @@ impl Kist {
 
     /// The command with its roots and the given arguments, not yet started; for what the other methods cannot do.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let on = |machine: &Machine| machine.command(&self.program);
+        let mut command = self.machine.as_ref().map_or_else(|| Command::new(&self.program), on);
         command.arg("--root").arg(self.root()).arg("--run-root").arg(self.run_root()).args(args);
         // The mark in the environment is inherited by the monitor, whose command line may say anything.
         command.env("KIST_TEST", self.root.path()).env("DOCKER_CONFIG", self.root.join("docker-config"));

@@ -12,11 +12,13 @@
     reason = "tests run programs, read the environment, and stop at the first surprise"
 )]
 
+mod apps;
 mod busybox;
 mod docker_registry;
 mod faults;
 mod image;
 mod kist;
+mod machine;
 mod peers;
 mod pty;
 mod registry;
@@ -25,11 +27,13 @@ mod scrub;
 mod skip;
 mod snapshot;
 
+pub use apps::App;
 pub use busybox::{busybox, busybox_image, debian_image};
 pub use docker_registry::DockerRegistry;
 pub use faults::{Fault, Faults, for_each_fault, for_each_kill};
 pub use image::{Compression, ImageBuilder, Layer};
 pub use kist::{Kist, Output, Running};
+pub use machine::Machine;
 pub use peers::{Docker, Podman};
 pub use pty::Pty;
 pub use registry::{Answer, Asked, Bend, Proof, Registry};
