@@ -149,6 +149,30 @@ pub struct IdMaps {
     pub gids: Vec<IdMap>,
 }
 
+impl IdMaps {
+    /// What a user and a group inside are outside; none where one is not mapped.
+    #[must_use]
+    pub fn to_host(&self, (uid, gid): (u32, u32)) -> Option<(u32, u32)> {
+        let of = |maps: &[IdMap], id: u32| maps.iter().find_map(|map| shift(id, map.container, map.host, map.size));
+        Some((of(&self.uids, uid)?, of(&self.gids, gid)?))
+    }
+
+    /// What a user and a group outside are inside: the kernel's nobody where one is not mapped.
+    #[must_use]
+    pub fn to_container(&self, (uid, gid): (u32, u32)) -> (u32, u32) {
+        const NOBODY: u32 = 65534;
+        let of = |maps: &[IdMap], id: u32| {
+            maps.iter().find_map(|map| shift(id, map.host, map.container, map.size)).unwrap_or(NOBODY)
+        };
+        (of(&self.uids, uid), of(&self.gids, gid))
+    }
+}
+
+fn shift(id: u32, from: u32, to: u32, size: u32) -> Option<u32> {
+    let offset = id.checked_sub(from).filter(|offset| *offset < size)?;
+    to.checked_add(offset)
+}
+
 /// A line of /proc/PID/uid_map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdMap {
@@ -221,4 +245,21 @@ pub enum CgroupDriver {
     Systemd,
     /// Nobody: the container stays in the monitor's groups.
     None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_are_shifted_both_ways() {
+        let map = |container, host, size| IdMap { container, host, size };
+        let maps =
+            IdMaps { uids: vec![map(0, 100_000, 1000), map(1000, 1000, 1)], gids: vec![map(0, 200_000, 65_536)] };
+        assert_eq!(maps.to_host((0, 0)), Some((100_000, 200_000)));
+        assert_eq!(maps.to_host((1000, 5)), Some((1000, 200_005)));
+        assert_eq!(maps.to_host((1001, 5)), None);
+        assert_eq!(maps.to_container((100_999, 265_535)), (999, 65_535));
+        assert_eq!(maps.to_container((0, 0)), (65_534, 65_534));
+    }
 }
