@@ -62,6 +62,8 @@ pub(crate) struct Owner {
     pub(crate) execs: Vec<ExecRun>,
     pub(crate) restarts: Restarts,
     pub(crate) visitors: Vec<Visitor>,
+    /// The visitor for whom it is paused: with him goes the pause.
+    pub(crate) paused_for: Option<u64>,
     pub(crate) waits: Waits,
     pub(crate) alarms: Vec<(Instant, Alarm)>,
     pub(crate) stage: Stage,
@@ -144,6 +146,7 @@ impl Owner {
             execs: Vec::new(),
             restarts: Restarts::default(),
             visitors: vec![Visitor { number: 0, socket: first, asked: false }],
+            paused_for: None,
             waits: Waits::default(),
             alarms: Vec::new(),
             stage: Stage::Waiting,

@@ -71,6 +71,8 @@ pub enum Ask {
     },
     /// Freeze all its processes.
     Pause,
+    /// Freeze them for as long as this visitor stays: thawed when it leaves, however it ends.
+    PauseMeanwhile,
     /// Thaw them.
     Unpause,
     /// Say how it ended.
@@ -437,6 +439,7 @@ mod tests {
             expect![[r#"{"v":1,"m":{"start":{"console":{"rows":24,"columns":80}}}}"#]],
         );
         check(&Ask::Pause, expect![[r#"{"v":1,"m":"pause"}"#]]);
+        check(&Ask::PauseMeanwhile, expect![[r#"{"v":1,"m":"pause-meanwhile"}"#]]);
         check(&Ask::Enclosed, expect![[r#"{"v":1,"m":"enclosed"}"#]]);
         let attach = Attach {
             streams: Streams { stdin: true, stdout: true, stderr: false },

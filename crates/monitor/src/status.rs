@@ -1,5 +1,7 @@
 //! What a container is doing: one enum whose arms carry what is true there, and the moves between them. Pure, but for [`of`].
 
+use std::fs::File;
+
 use disk::{DiskError, Home, Lock, Record, read};
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
@@ -61,6 +63,16 @@ pub struct Life {
     pub start_time: u64,
     /// When.
     pub since: Time,
+}
+
+impl Life {
+    /// Opens a file of its directory in /proc; none where it is gone.
+    #[must_use]
+    pub fn open(&self, file: &str) -> Option<File> {
+        let opened = File::open(format!("/proc/{}/{file}", self.pid)).ok()?;
+        // The number may be another process's by now: ask after opening.
+        (start_time(self.pid) == Some(self.start_time)).then_some(opened)
+    }
 }
 
 /// One process run by exec.

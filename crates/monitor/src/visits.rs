@@ -63,6 +63,9 @@ impl Owner {
 
     fn bid_farewell(&mut self, number: u64) {
         self.waits.forget(number);
+        if self.paused_for == Some(number) {
+            self.thaw();
+        }
         self.visitors.retain(|visitor| visitor.number != number);
     }
 
@@ -92,6 +95,7 @@ impl Owner {
             Ask::Signal { number, intent } => self.signal(number, intent).map(Some),
             Ask::Stop { signal, timeout_s } => self.stop(from, signal, timeout_s),
             Ask::Pause => self.pause().map(Some),
+            Ask::PauseMeanwhile => self.pause_for(from).map(Some),
             Ask::Unpause => self.unpause().map(Some),
             Ask::Wait(until) => Ok(self.wait_for(from, until)),
             Ask::Update(settings) => self.update(*settings).map(Some),
@@ -216,6 +220,12 @@ impl Owner {
         Ok(done("writing the status", saved))
     }
 
+    fn pause_for(&mut self, visitor: u64) -> Result<Tell, Refused> {
+        let told = self.pause()?;
+        self.paused_for = matches!(self.state.status, Status::Paused(_)).then_some(visitor);
+        Ok(told)
+    }
+
     fn unpause(&mut self) -> Result<Tell, Refused> {
         let running = self.state.status.unpause()?;
         let thawed = self.run.as_ref().map_or(Ok(()), |run| run.cgroup.thaw());
@@ -223,6 +233,8 @@ impl Owner {
             return Ok(failed(FailureKind::System, &chain(&error)));
         }
         self.state.status = running;
+        // Who pauses it from now on does so on his own account.
+        self.paused_for = None;
         let saved = self.save();
         self.note(ContainerAct::Unpause);
         Ok(done("writing the status", saved))
