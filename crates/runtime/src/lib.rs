@@ -29,4 +29,6 @@ pub use exec::{Exec, exec};
 pub use failure::{Errno, InitFailure};
 pub use launch::{Launch, Launched, Stdio, launch};
 pub use namespaces::{Joined, new_network, shared_memory};
+pub use rootfs::view::{Access, View, root_of};
 pub use sysctl::{SysctlError, check as check_sysctls};
+pub use user::ids as user_ids;

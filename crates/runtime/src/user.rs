@@ -4,7 +4,7 @@
 //! and may be anything: only regular files up to a limit are read, and lines that make no sense are passed over.
 
 use std::io::Read;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use spec::bundle::Process;
@@ -31,6 +31,28 @@ pub(crate) fn look_up(root: BorrowedFd<'_>, process: &Process) -> Result<User, I
     resolve(&process.user, &process.group_add, &passwd, &group)
 }
 
+/// The user and the primary group that `user[:group]` means below `root`.
+///
+/// # Errors
+/// There is no such user or group.
+pub fn ids(root: BorrowedFd<'_>, user: &str) -> Result<(u32, u32), InitFailure> {
+    let user = resolve(user, &[], &read_living(root, "etc/passwd")?, &read_living(root, "etc/group")?)?;
+    Ok((user.uid, user.gid))
+}
+
+/// The same where a container may be at work: what is opened was seen to be a file, for opening a device would act on the machine.
+fn read_living(root: BorrowedFd<'_>, path: &str) -> Result<String, InitFailure> {
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let Ok(found) = openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) else {
+        return Ok(String::new());
+    };
+    let stat = fstat(&found).doing(|| format!("stat /{path}"))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Ok(String::new());
+    }
+    text(std::fs::File::open(format!("/proc/self/fd/{}", found.as_raw_fd())).doing(|| format!("open /{path}"))?, path)
+}
+
 fn read(root: BorrowedFd<'_>, path: &str) -> Result<String, InitFailure> {
     // NONBLOCK: a FIFO in its place must not hold us.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -40,8 +62,12 @@ fn read(root: BorrowedFd<'_>, path: &str) -> Result<String, InitFailure> {
     if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
         return Ok(String::new());
     }
+    text(file.into(), path)
+}
+
+fn text(file: std::fs::File, path: &str) -> Result<String, InitFailure> {
     let mut bytes = Vec::new();
-    std::fs::File::from(file).take(LONGEST).read_to_end(&mut bytes).doing(|| format!("read /{path}"))?;
+    file.take(LONGEST).read_to_end(&mut bytes).doing(|| format!("read /{path}"))?;
     Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 

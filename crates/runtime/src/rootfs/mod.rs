@@ -9,6 +9,7 @@ mod devices;
 mod masks;
 mod mounts;
 pub(crate) mod target;
+pub(crate) mod view;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
