@@ -26,6 +26,8 @@ pub(super) struct Ledger {
     pub(super) waiting_xattrs: usize,
     /// Time of the entry at hand, which a parent made for it takes.
     pub(super) mtime: Time,
+    /// Whose such a parent is.
+    pub(super) root: (u32, u32),
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +47,7 @@ impl Ledger {
             directories: BTreeMap::new(),
             waiting_xattrs: 0,
             mtime: Time::default(),
+            root: (0, 0),
         }
     }
 
@@ -140,7 +143,8 @@ impl OnObstacle for Ledger {
                 _other => return Err(LayerError::refused(&path, "not a directory, yet entries lie below it")),
             },
         }
-        let attributes = Attributes { mode: 0o755, mtime: self.mtime, ..Attributes::default() };
+        let (uid, gid) = self.root;
+        let attributes = Attributes { mode: 0o755, uid, gid, mtime: self.mtime, ..Attributes::default() };
         self.directories.insert(path, attributes);
         Ok(())
     }

@@ -4,6 +4,7 @@
 //! - [`apply`]: tar → the directory of a new layer, whiteouts translated, and a *recipe* recorded on the way.
 //! - [`assemble`]: directory + recipe → the identical tar, so that an image is kept on disk once.
 //! - [`diff`]: an overlay upper directory → a new layer's tar.
+//! - [`pack`] and [`extract`]: a tree that somebody lives in → an archive, and back: `cp`, `export`.
 //!
 //! Everything in a layer is hostile. What holds: nothing outside the directory is created, opened or changed, because
 //! every name is walked one component at a time with `O_NOFOLLOW` and symbolic links are resolved here, inside the
@@ -23,6 +24,7 @@ mod compare;
 mod decompress;
 mod diff;
 mod expected;
+mod extract;
 mod gzip;
 mod ledger;
 mod recipe;
@@ -40,8 +42,9 @@ pub use apply::{Applied, Limits, Options, Recording, Whiteouts, apply, sync};
 pub use assemble::{Assembly, assemble};
 pub(crate) use compare::{compare, expect};
 pub use decompress::{Compression, Ratio, decompress};
-pub use diff::{Written, diff};
+pub use diff::{Owner, Packed, Written, diff, pack};
 pub(crate) use expected::Expected;
+pub use extract::{Extract, Owners, extract};
 pub(crate) use gzip::gzip;
 
 use crate::tar::TarError;
@@ -66,6 +69,14 @@ pub enum LayerError {
     /// The bytes are compressed in a way that layers are not.
     #[error("a layer compressed with {0} is not read: decompress it first, or use gzip or zstd")]
     Compression(&'static str),
+    /// There is a directory where the archive has something else, or the other way round, and it shall stay.
+    #[error("cannot overwrite {} {:?} with {}", .coming.instead_of(), crate::tar::show(.path), .coming.word())]
+    Clash {
+        /// Where, from the directory that is unpacked into.
+        path: Vec<u8>,
+        /// What the archive has there.
+        coming: Coming,
+    },
     /// The file system refused.
     #[error("{act} {entry}")]
     Io {
@@ -88,6 +99,35 @@ pub enum LayerError {
         /// The difference.
         what: String,
     },
+}
+
+/// What an archive has where there is something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coming {
+    /// A directory, in the place of anything but one.
+    Directory,
+    /// Anything but a directory, in the place of one.
+    Other,
+}
+
+impl Coming {
+    /// What it is.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Coming::Directory => "directory",
+            Coming::Other => "non-directory",
+        }
+    }
+
+    /// What is there.
+    #[must_use]
+    pub fn instead_of(self) -> &'static str {
+        match self {
+            Coming::Directory => "non-directory",
+            Coming::Other => "directory",
+        }
+    }
 }
 
 impl LayerError {

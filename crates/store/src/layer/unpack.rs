@@ -12,13 +12,13 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::LayerError;
 use super::apply::{Applied, Limits, Options, Recording, Whiteouts};
 use super::attributes::{chown_to, set_xattrs, times};
 use super::books::Books;
 use super::ledger::{AUFS, Ledger, OPAQUE, WHITEOUT};
 use super::recipe::Recorder;
 use super::tree::{MustExist, Tree, components, is_whiteout};
+use super::{Coming, LayerError};
 use crate::tar::{Device, Entry, Kind, Reader, Segment};
 
 /// Larger files are written in pieces of this size; smaller ones in one call.
@@ -36,7 +36,35 @@ pub(super) struct Unpack<'d, 'r> {
     taken: u64,
     /// Whose files those are that nobody chowns.
     owner: (u32, u32),
+    pub(super) manners: Manners,
     buffer: Vec<u8>,
+}
+
+/// How what was there before is met, and whose things become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Manners {
+    /// When something else has the name.
+    pub(super) clash: Clash,
+    /// Owners.
+    pub(super) owners: Owners,
+}
+
+/// What happens to a directory in the place of something else, and the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clash {
+    /// It gives way.
+    Replace,
+    /// It stays, and the archive is refused.
+    Refuse,
+}
+
+/// Whose things are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    /// As the entry says.
+    Entry,
+    /// Whose process makes them, or whose they were.
+    Maker,
 }
 
 impl<'d, 'r> Unpack<'d, 'r> {
@@ -53,8 +81,14 @@ impl<'d, 'r> Unpack<'d, 'r> {
             limits: options.limits,
             taken: 0,
             owner,
+            manners: Manners { clash: Clash::Replace, owners: Owners::Entry },
             buffer: vec![0; BUFFER],
         })
+    }
+
+    /// Parents that the archive does not mention become this owner's.
+    pub(super) fn make_parents_of(&mut self, root: (u32, u32)) {
+        self.ledger.root = root;
     }
 
     /// Makes one entry.
@@ -129,7 +163,9 @@ impl<'d, 'r> Unpack<'d, 'r> {
             let dir = self.tree.here();
             let failed = |errno: Errno| LayerError::io("setting the attributes of", &path, errno);
             // Always: a set-group-id directory above may have given it another group.
-            chown_to(dir, attributes.uid, attributes.gid).map_err(failed)?;
+            if self.manners.owners == Owners::Entry {
+                chown_to(dir, attributes.uid, attributes.gid).map_err(failed)?;
+            }
             fchmod(dir, Mode::from_raw_mode(attributes.mode)).map_err(failed)?;
             self.ledger.applied.xattrs_left_out +=
                 set_xattrs(&attributes.xattrs, &path, |name, value| fsetxattr(dir, name, value, XattrFlags::empty()))?;
@@ -181,10 +217,25 @@ impl<'d, 'r> Unpack<'d, 'r> {
         let failed = |tree: &Tree<'_>, errno| LayerError::io("creating", &tree.path_of(name), errno);
         match act(self.tree.here()) {
             Err(Errno::EXIST) => {
+                self.refuse_clash(name, Coming::Other)?;
                 self.vacate(name)?;
                 act(self.tree.here()).map_err(|errno| failed(&self.tree, errno))
             }
             made => made.map_err(|errno| failed(&self.tree, errno)),
+        }
+    }
+
+    /// Refuses what comes where a directory would have to give way, or to take the place of something else.
+    fn refuse_clash(&self, name: &[u8], coming: Coming) -> Result<(), LayerError> {
+        if self.manners.clash == Clash::Replace {
+            return Ok(());
+        }
+        let is_directory = |stat: rustix::fs::Stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        match (self.tree.stat(name)?.map(is_directory), coming) {
+            (Some(true), Coming::Other) | (Some(false), Coming::Directory) => {
+                Err(LayerError::Clash { path: self.tree.path_of(name), coming })
+            }
+            (Some(_) | None, _) => Ok(()),
         }
     }
 
@@ -266,7 +317,8 @@ impl<'d, 'r> Unpack<'d, 'r> {
     fn own_file(&mut self, file: BorrowedFd<'_>, entry: &Entry, path: &[u8]) -> Result<(), LayerError> {
         let failed = |errno: Errno| LayerError::io("setting the attributes of", path, errno);
         // Directories are made without the set-group-id bit, so a new file has the owner of this process.
-        if self.ledger.whiteouts == Whiteouts::Literal || (entry.uid, entry.gid) != self.owner {
+        let is_theirs = self.ledger.whiteouts == Whiteouts::Literal || (entry.uid, entry.gid) != self.owner;
+        if self.manners.owners == Owners::Entry && is_theirs {
             chown_to(file, entry.uid, entry.gid).map_err(failed)?;
         }
         fchmod(file, Mode::from_raw_mode(entry.mode)).map_err(failed)?;
@@ -285,6 +337,7 @@ impl<'d, 'r> Unpack<'d, 'r> {
                     self.ledger.replace_whiteout(&mut self.tree, name)?;
                 }
                 _other => {
+                    self.refuse_clash(name, Coming::Directory)?;
                     self.vacate(name)?;
                     self.tree.make_dir(name).map_err(failed)?;
                 }
@@ -319,7 +372,9 @@ impl<'d, 'r> Unpack<'d, 'r> {
         let dir = self.tree.here();
         let failed = |errno: Errno| LayerError::io("setting the attributes of", &entry.path, errno);
         let (uid, gid) = (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid));
-        chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        if self.manners.owners == Owners::Entry {
+            chownat(dir, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+        }
         if !entry.xattrs.is_empty() {
             let path = [format!("/proc/self/fd/{}/", dir.as_raw_fd()).as_bytes(), name].concat();
             self.ledger.applied.xattrs_left_out += set_xattrs(&entry.xattrs, &entry.path, |name, value| {
@@ -353,6 +408,7 @@ impl<'d, 'r> Unpack<'d, 'r> {
             | LayerError::Compression(_)
             | LayerError::Io { .. }
             | LayerError::Recipe(_)
+            | LayerError::Clash { .. }
             | LayerError::Changed { .. } => error,
         })?;
         let stat = self.tree.stat(target_name)?.ok_or_else(|| refused("not in this layer"))?;
