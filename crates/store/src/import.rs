@@ -36,8 +36,9 @@ impl Store {
         Ok(id)
     }
 
-    /// Makes an image of what a container wrote. `config` is the new image's, still with the layers of the image below. Whoever writes
-    /// meanwhile is not stopped: that is the caller's to do (`--pause`).
+    /// Makes an image of what a container wrote. `config` is the new image's, still with the layers of the image below; its last step of
+    /// history is this one. Whoever writes meanwhile is not stopped: that is the caller's to do (`--pause`) until `is_read` is called,
+    /// when nothing more is read of the container.
     ///
     /// # Errors
     /// [`LoadError`]; then nothing stays.
@@ -46,6 +47,7 @@ impl Store {
         container: &ContainerId,
         config: ImageConfig,
         reference: Option<&Reference>,
+        is_read: impl FnOnce(),
     ) -> Result<ImageId, LoadError> {
         let id = {
             let _held = self.share()?;
@@ -56,9 +58,15 @@ impl Store {
             let upper = self.draft_dir(container).join("upper");
             let dir = File::open(&upper).map_err(StoreError::io("opening", &upper))?;
             let mut tar = Ingest::new(self)?.unnamed("tar")?;
-            layer::diff(dir.as_fd(), &mut tar, Whiteouts::Trusted).map_err(|e| LoadError::Layer(None, e))?;
-            tar.seek(SeekFrom::Start(0)).map_err(LoadError::Read)?;
-            self.add_layer(tar, config, reference)?
+            let written = layer::diff(dir.as_fd(), &mut tar, Whiteouts::Trusted);
+            is_read();
+            match written.map_err(|e| LoadError::Layer(None, e))?.entries {
+                0 => self.add_nothing(config, reference)?,
+                _some => {
+                    tar.seek(SeekFrom::Start(0)).map_err(LoadError::Read)?;
+                    self.add_layer(tar, config, reference)?
+                }
+            }
         };
         self.collect_if_asked()?;
         Ok(id)
@@ -78,6 +86,19 @@ impl Store {
         document.rootfs.diff_ids.push(record.diff_id.clone());
         let chain = ChainId::extend(parent.as_ref(), &record.diff_id);
         self.settle(vec![(chain, place, record)], Durability::Durable)?;
+        self.put_image(document, reference)
+    }
+
+    /// The image of a container that wrote nothing: one more step, and no layer. The store must be shared.
+    fn add_nothing(&self, config: ImageConfig, reference: Option<&Reference>) -> Result<ImageId, LoadError> {
+        let mut document = for_this_machine(config);
+        if let Some(step) = document.history.last_mut() {
+            step.empty_layer = true;
+        }
+        self.put_image(document, reference)
+    }
+
+    fn put_image(&self, document: ImageConfig, reference: Option<&Reference>) -> Result<ImageId, LoadError> {
         let config_bytes = serde_json::to_vec(&document)
             .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
         let config = Descriptor::of(media::DOCKER_CONFIG, &config_bytes);

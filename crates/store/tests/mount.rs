@@ -142,7 +142,7 @@ fn what_a_container_wrote_becomes_an_image() {
     let mount = store.mount(&id(1), Mount { id_maps: None }).unwrap();
     write(&mount, "new", "text");
     rustix::fs::unlinkat(&mount, "a", AtFlags::empty()).unwrap();
-    store.commit(&id(1), below.config.clone(), Some(&"mine".parse().unwrap())).unwrap();
+    store.commit(&id(1), below.config.clone(), Some(&"mine".parse().unwrap()), || {}).unwrap();
     let image = store.resolve("mine").unwrap();
     assert_eq!(image.chains[..2], below.chains[..]);
     store.draft(&id(2), Some(&image)).unwrap();
@@ -150,6 +150,6 @@ fn what_a_container_wrote_becomes_an_image() {
     assert_eq!(read(&again, "new").as_deref(), Some("text"));
     assert_eq!(read(&again, "a"), None);
     assert_eq!(store.check(store::Depth::Layers).unwrap(), []);
-    let wrong = store.commit(&id(2), below.config, None).unwrap_err().to_string();
+    let wrong = store.commit(&id(2), below.config, None, || {}).unwrap_err().to_string();
     assert!(wrong.starts_with("the config's layers are not those below container"), "{wrong}");
 }
