@@ -247,6 +247,31 @@ fn mounts(config: &Config, facts: &Facts) -> Result<Vec<Mount>, Error> {
     Ok(mounts.into_iter().map(|(_, mount)| mount).collect())
 }
 
+/// The mounts that bring files from elsewhere into a container, as `cp` sees them while it does not run: `etc`, and what the user binds.
+/// Parents come before children, and nothing is passed on between them and the host.
+///
+/// # Errors
+/// [`Error::Invalid`].
+pub(crate) fn file_mounts(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Vec<Mount>, Error> {
+    let mut all: BTreeMap<PathBuf, Mount> = BTreeMap::new();
+    for (target, source) in etc {
+        all.insert(target.clone(), Mount { target, ..bind("/", &source, MountAttributes::default()) });
+    }
+    for wanted in &config.host.mounts {
+        let mount = Mount { propagation: Some(Propagation::Rprivate), ..user_mount(wanted)? };
+        match mount.kind {
+            MountKind::Bind { .. } => drop(all.insert(mount.target.clone(), mount)),
+            // Memory is empty while the container does not run.
+            MountKind::Filesystem { .. } | MountKind::Cgroup | MountKind::SharedMemory => {
+                drop(all.remove(&mount.target))
+            }
+        }
+    }
+    let mut mounts: Vec<Mount> = all.into_values().collect();
+    mounts.sort_by_key(|mount| depth(&mount.target));
+    Ok(mounts)
+}
+
 fn depth(target: &Path) -> usize {
     target.components().count()
 }

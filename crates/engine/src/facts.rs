@@ -33,10 +33,7 @@ pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Fa
         apparmor: apparmor()?,
         capabilities: own_capabilities(),
         id_maps: match host.userns {
-            NamespaceMode::Private => id_maps(
-                &fs::read_to_string("/etc/subuid").unwrap_or_default(),
-                &fs::read_to_string("/etc/subgid").unwrap_or_default(),
-            ),
+            NamespaceMode::Private => subordinate_ids(),
             NamespaceMode::Host | NamespaceMode::Default | NamespaceMode::Container(_) => {
                 IdMaps { uids: Vec::new(), gids: Vec::new() }
             }
@@ -73,6 +70,12 @@ pub(crate) fn cpus(asked: &Resources) -> HostCpus {
         cpus: when(sets, "/sys/devices/system/cpu/online"),
         mems: when(sets, "/sys/devices/system/node/online"),
     }
+}
+
+/// What a user namespace of a container maps.
+pub(crate) fn subordinate_ids() -> IdMaps {
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    id_maps(&read("/etc/subuid"), &read("/etc/subgid"))
 }
 
 /// The range of subordinate ids given to `kist`, or to Docker's `dockremap`, or 100000 and the 65535 above.

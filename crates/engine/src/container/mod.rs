@@ -1,8 +1,13 @@
 //! What is done with containers, one verb a file.
 
 pub mod attach;
+pub mod commit;
+pub mod cp;
 pub mod create;
+pub mod diff;
 pub mod exec;
+pub mod export;
+mod files;
 pub mod find;
 pub mod kill;
 pub mod list;

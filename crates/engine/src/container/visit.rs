@@ -94,7 +94,7 @@ fn bundle_of(host: &Host, record: &Record) -> Result<Bundle, Error> {
 }
 
 /// `-v` makes the directories it names.
-fn make_sources(config: &Config) -> Result<(), Error> {
+pub(super) fn make_sources(config: &Config) -> Result<(), Error> {
     for mount in &config.host.mounts {
         let UserMountKind::Bind { source, missing, .. } = &mount.kind else { continue };
         match (fs::symlink_metadata(source), missing) {

@@ -1,4 +1,4 @@
-//! `import -c`: one Dockerfile instruction changes an image's defaults (moby `builder/dockerfile`, `BuildFromConfig`).
+//! `import -c` and `commit -c`: Dockerfile instructions change an image's defaults (moby `builder/dockerfile`, `BuildFromConfig`).
 
 use std::path::{Component, Path, PathBuf};
 
@@ -6,11 +6,25 @@ use spec::image::{Empty, Healthcheck, RunConfig};
 
 use crate::error::Error;
 
-/// Applies one instruction.
+/// Applies instructions in their order.
 ///
 /// # Errors
-/// It is none that changes defaults, or makes no sense.
-pub(super) fn apply(config: &mut RunConfig, change: &str) -> Result<(), Error> {
+/// One is none that changes defaults, or makes no sense.
+pub(crate) fn apply_all(config: &mut RunConfig, changes: &[String]) -> Result<(), Error> {
+    let mut command = Command::Inherited;
+    changes.iter().try_for_each(|change| apply(config, change, &mut command))
+}
+
+/// Whose the command is that an `ENTRYPOINT` finds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Command {
+    /// The image's.
+    Inherited,
+    /// Of these instructions: it was meant for the new entry point.
+    Ours,
+}
+
+fn apply(config: &mut RunConfig, change: &str, given: &mut Command) -> Result<(), Error> {
     let change = change.trim();
     let (instruction, rest) = change.split_once(char::is_whitespace).unwrap_or((change, ""));
     let (instruction, rest) = (instruction.to_ascii_uppercase(), rest.trim());
@@ -26,11 +40,16 @@ pub(super) fn apply(config: &mut RunConfig, change: &str) -> Result<(), Error> {
     let env = config.env.clone();
     let words = || words(rest, &env);
     match instruction.as_str() {
-        "CMD" => config.cmd = command(rest),
+        "CMD" => {
+            config.cmd = command(rest);
+            *given = if config.cmd.is_some() { Command::Ours } else { *given };
+        }
         "ENTRYPOINT" => {
             config.entrypoint = command(rest);
             // A new fixed part makes the image's old command meaningless.
-            config.cmd = None;
+            if *given == Command::Inherited {
+                config.cmd = None;
+            }
         }
         "ENV" => {
             let pairs = pairs(rest, &env, "ENV")?;
@@ -246,7 +265,8 @@ mod tests {
 
     fn check(changes: &[&str], expected: Expect) {
         let mut config = RunConfig { env: vec!["PATH=/bin".into()], ..RunConfig::default() };
-        let told = changes.iter().try_for_each(|change| apply(&mut config, change));
+        let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+        let told = apply_all(&mut config, &changes);
         let text = match told {
             Ok(()) => serde_json::to_string(&config).unwrap(),
             Err(error) => error.to_string(),
@@ -258,7 +278,17 @@ mod tests {
     fn commands_come_as_json_or_for_the_shell() {
         check(&[r#"CMD ["sh", "-c"]"#], expect![[r#"{"Env":["PATH=/bin"],"Cmd":["sh","-c"]}"#]]);
         check(&["cmd echo $HOME"], expect![[r#"{"Env":["PATH=/bin"],"Cmd":["/bin/sh","-c","echo $HOME"]}"#]]);
-        check(&["CMD x", r#"ENTRYPOINT ["/init"]"#], expect![[r#"{"Env":["PATH=/bin"],"Entrypoint":["/init"]}"#]]);
+        check(
+            &[r#"CMD ["x"]"#, r#"ENTRYPOINT ["/init"]"#],
+            expect![[r#"{"Env":["PATH=/bin"],"Entrypoint":["/init"],"Cmd":["x"]}"#]],
+        );
+    }
+
+    #[test]
+    fn an_entry_point_takes_the_command_away_that_it_did_not_come_with() {
+        let mut config = RunConfig { cmd: Some(vec!["old".into()]), ..RunConfig::default() };
+        apply_all(&mut config, &["ENTRYPOINT [\"/init\"]".to_owned()]).unwrap();
+        assert_eq!((config.entrypoint, config.cmd), (Some(vec!["/init".to_owned()]), None));
     }
 
     #[test]

@@ -41,9 +41,7 @@ pub fn import(host: &Host, tar: impl Read + Send, request: Import) -> Result<Ima
         history: vec![History { created, comment: Some(request.message), ..History::default() }],
         ..ImageConfig::default()
     };
-    for line in &request.changes {
-        change::apply(&mut config.config, line)?;
-    }
+    change::apply_all(&mut config.config, &request.changes)?;
     let id = host.store.import(tar, config, request.reference.as_ref())?;
     if let Some(reference) = &request.reference {
         host.note_image(&id, Some(reference), ImageAct::Tag);

@@ -1,7 +1,7 @@
 //! What is done with images, one verb a file.
 
 pub mod bundled;
-mod change;
+pub(crate) mod change;
 pub mod history;
 pub mod import;
 pub mod list;

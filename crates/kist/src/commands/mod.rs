@@ -1,9 +1,13 @@
 //! All verbs, one file each, and how a command line finds its own.
 
 mod attach;
+mod commit;
+mod cp;
 mod df;
+mod diff;
 mod each;
 mod exec;
+mod export;
 mod history;
 mod images;
 mod import;
@@ -16,6 +20,7 @@ mod login;
 mod logout;
 mod logs;
 mod machine;
+mod output;
 mod pause;
 mod prune;
 mod ps;
@@ -63,7 +68,11 @@ pub(crate) static VERBS: &[&Verb] = &[
     &version::VERSION,
     &machine::INFO,
     &attach::ATTACH,
+    &commit::COMMIT,
+    &cp::CP,
     &run::CREATE,
+    &diff::DIFF,
+    &export::EXPORT,
     &history::HISTORY,
     &import::IMPORT,
     &inspect::INSPECT,
@@ -118,14 +127,10 @@ const NOT_YET: &[&str] = &[
     "builder",
     "buildx",
     "checkpoint",
-    "commit",
     "compose",
     "config",
     "context",
-    "cp",
-    "diff",
     "events",
-    "export",
     "manifest",
     "network",
     "node",
@@ -455,7 +460,11 @@ mod tests {
 
                 Commands:
                   attach      Attach local standard input, output, and error streams to a running container
+                  commit      Create a new image from a container's changes
+                  cp          Copy files/folders between a container and the local filesystem
                   create      Create a new container
+                  diff        Inspect changes to files or directories on a container's filesystem
+                  export      Export a container's filesystem as a tar archive
                   history     Show the history of an image
                   import      Import the contents from a tarball to create a filesystem image
                   inspect     Return low-level information on Docker objects
