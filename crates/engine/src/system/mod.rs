@@ -2,5 +2,6 @@
 
 pub mod check;
 pub mod df;
+pub mod events;
 pub mod facts;
 pub mod start;

@@ -83,7 +83,8 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
 /// A date, seconds since 1970, or how long ago (moby `timetypes.GetTimestamp`).
 pub(super) fn moment(text: &str, now: Timestamp) -> Result<Time, String> {
     let ns = |ns: i128| i64::try_from(ns).map(Time::from_ns).map_err(|_| format!("{text} is too far away"));
-    if let Ok(ago) = units::parse_duration(text) {
+    // As a duration 0 would be now; it is 1970.
+    if let (Ok(ago), true) = (units::parse_duration(text), text != "0") {
         return ns(now.as_nanosecond() - i128::from(ago));
     }
     let seconds = text.split_once('.').unwrap_or((text, ""));
@@ -113,7 +114,8 @@ mod tests {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let check = |text: &str, is: &str| assert_eq!(moment(text, now).unwrap().to_string(), is, "{text}");
         check("90s", "2023-11-14T22:11:50Z");
-        check("0", "2023-11-14T22:13:20Z");
+        check("0", "1970-01-01T00:00:00Z");
+        check("0s", "2023-11-14T22:13:20Z");
         check("1700000001", "2023-11-14T22:13:21Z");
         check("1700000000.5", "2023-11-14T22:13:20.5Z");
         check("2013-01-02T13:23:37Z", "2013-01-02T13:23:37Z");

@@ -6,6 +6,7 @@ mod cp;
 mod df;
 mod diff;
 mod each;
+mod events;
 mod exec;
 mod export;
 mod history;
@@ -72,6 +73,7 @@ pub(crate) static VERBS: &[&Verb] = &[
     &cp::CP,
     &run::CREATE,
     &diff::DIFF,
+    &events::EVENTS,
     &export::EXPORT,
     &history::HISTORY,
     &import::IMPORT,
@@ -130,7 +132,6 @@ const NOT_YET: &[&str] = &[
     "compose",
     "config",
     "context",
-    "events",
     "manifest",
     "network",
     "node",

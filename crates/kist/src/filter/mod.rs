@@ -26,6 +26,23 @@ pub(crate) const CONTAINER_KEYS: &[&str] = &[
 ];
 /// What `images` filters by.
 pub(crate) const IMAGE_KEYS: &[&str] = &["before", "dangling", "label", "reference", "since", "until"];
+/// What `events` filters by.
+pub(crate) const EVENT_KEYS: &[&str] = &[
+    "config",
+    "container",
+    "daemon",
+    "event",
+    "image",
+    "label",
+    "network",
+    "node",
+    "plugin",
+    "scope",
+    "secret",
+    "service",
+    "type",
+    "volume",
+];
 /// What every `prune` filters by.
 pub(crate) const PRUNE_KEYS: &[&str] = &["label", "label!", "until"];
 

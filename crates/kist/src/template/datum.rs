@@ -73,6 +73,11 @@ const GO_NAMES: [(&str, &str); 12] = [
     ("DNSSearch", "DnsSearch"),
 ];
 
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_lowercase().to_string() + letters.as_str())
+}
+
 impl<'a> Datum<'a> {
     /// JSON as Go decodes it into `any`.
     pub(super) fn raw(value: &Value) -> Datum<'a> {
@@ -137,7 +142,11 @@ impl<'a> Datum<'a> {
     /// A struct's field by its JSON or Go name.
     pub(super) fn struct_field(fields: &[Field<'a>], name: &str) -> Option<Datum<'a>> {
         let json = GO_NAMES.iter().find(|(go, _)| *go == name).map_or(name, |(_, json)| json);
-        fields.iter().find(|field| field.name == name || field.name == json).map(|field| field.value.clone())
+        let found = fields.iter().find(|field| field.name == name || field.name == json);
+        // Docker's newer structs have names in JSON that begin in lower case, which Go's cannot.
+        let lower = || if name == "ID" { "id".to_owned() } else { lower_first(name) };
+        let found = found.or_else(|| fields.iter().find(|field| field.name == lower()));
+        found.map(|field| field.value.clone())
     }
 
     /// JSON text. Go escapes `<`, `>` and `&` only where a type marshals itself, as rows do.

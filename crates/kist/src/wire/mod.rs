@@ -4,6 +4,7 @@
 
 pub(crate) mod container;
 pub(crate) mod container_row;
+pub(crate) mod event;
 pub(crate) mod from_container;
 pub(crate) mod from_image;
 pub(crate) mod go;
