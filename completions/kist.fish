@@ -39,7 +39,12 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "logout" -d 'Log out from 
 complete -c kist -n "__fish_kist_needs_command" -f -a "version" -d 'Show the kist version information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "info" -d 'Display system-wide information'
 complete -c kist -n "__fish_kist_needs_command" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c kist -n "__fish_kist_needs_command" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c kist -n "__fish_kist_needs_command" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
 complete -c kist -n "__fish_kist_needs_command" -f -a "create" -d 'Create a new container'
+complete -c kist -n "__fish_kist_needs_command" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c kist -n "__fish_kist_needs_command" -f -a "events" -d 'Show what happens to containers, images, networks and volumes, as it happens'
+complete -c kist -n "__fish_kist_needs_command" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
 complete -c kist -n "__fish_kist_needs_command" -f -a "history" -d 'Show the history of an image'
 complete -c kist -n "__fish_kist_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
 complete -c kist -n "__fish_kist_needs_command" -f -a "inspect" -d 'Return low-level information on Docker objects'
@@ -222,6 +227,18 @@ complete -c kist -n "__fish_kist_using_subcommand attach" -l help
 complete -c kist -n "__fish_kist_using_subcommand attach" -s h
 complete -c kist -n "__fish_kist_using_subcommand attach" -l no-stdin -d 'Do not attach STDIN'
 complete -c kist -n "__fish_kist_using_subcommand attach" -l sig-proxy -d 'Proxy all received signals to the process (default true)'
+complete -c kist -n "__fish_kist_using_subcommand commit" -s a -l author -d 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' -r
+complete -c kist -n "__fish_kist_using_subcommand commit" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c kist -n "__fish_kist_using_subcommand commit" -s m -l message -d 'Commit message' -r
+complete -c kist -n "__fish_kist_using_subcommand commit" -l help
+complete -c kist -n "__fish_kist_using_subcommand commit" -s h
+complete -c kist -n "__fish_kist_using_subcommand commit" -l no-pause -d 'Disable pausing container during commit'
+complete -c kist -n "__fish_kist_using_subcommand commit" -s p -l pause -d 'Pause container during commit (default true)'
+complete -c kist -n "__fish_kist_using_subcommand cp" -l help
+complete -c kist -n "__fish_kist_using_subcommand cp" -s h
+complete -c kist -n "__fish_kist_using_subcommand cp" -s a -l archive -d 'Archive mode (copy all uid/gid information)'
+complete -c kist -n "__fish_kist_using_subcommand cp" -s L -l follow-link -d 'Always follow symbol link in SRC_PATH'
+complete -c kist -n "__fish_kist_using_subcommand cp" -s q -l quiet -d 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached'
 complete -c kist -n "__fish_kist_using_subcommand create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -320,6 +337,17 @@ complete -c kist -n "__fish_kist_using_subcommand create" -s q -l quiet -d 'Supp
 complete -c kist -n "__fish_kist_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand create" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand diff" -l help
+complete -c kist -n "__fish_kist_using_subcommand diff" -s h
+complete -c kist -n "__fish_kist_using_subcommand events" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c kist -n "__fish_kist_using_subcommand events" -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand events" -l since -d 'Show all events created since timestamp' -r
+complete -c kist -n "__fish_kist_using_subcommand events" -l until -d 'Stream events until this timestamp' -r
+complete -c kist -n "__fish_kist_using_subcommand events" -l help
+complete -c kist -n "__fish_kist_using_subcommand events" -s h
+complete -c kist -n "__fish_kist_using_subcommand export" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c kist -n "__fish_kist_using_subcommand export" -l help
+complete -c kist -n "__fish_kist_using_subcommand export" -s h
 complete -c kist -n "__fish_kist_using_subcommand history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c kist -n "__fish_kist_using_subcommand history" -l help
 complete -c kist -n "__fish_kist_using_subcommand history" -s h
@@ -405,27 +433,31 @@ complete -c kist -n "__fish_kist_using_subcommand update" -l help
 complete -c kist -n "__fish_kist_using_subcommand update" -s h
 complete -c kist -n "__fish_kist_using_subcommand wait" -l help
 complete -c kist -n "__fish_kist_using_subcommand wait" -s h
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ls" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "list" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ps" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach create kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ls" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "list" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ps" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -573,6 +605,18 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from attach" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from attach" -l no-stdin -d 'Do not attach STDIN'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from attach" -l sig-proxy -d 'Proxy all received signals to the process (default true)'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -s a -l author -d 'Author (e.g., "John Hannibal Smith <hannibal@a-team.com>")' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -s c -l change -d 'Apply Dockerfile instruction to the created image' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -s m -l message -d 'Commit message' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -l no-pause -d 'Disable pausing container during commit'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from commit" -s p -l pause -d 'Pause container during commit (default true)'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s a -l archive -d 'Archive mode (copy all uid/gid information)'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s L -l follow-link -d 'Always follow symbol link in SRC_PATH'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s q -l quiet -d 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -671,6 +715,11 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from diff" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from diff" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from export" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from export" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from export" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from kill" -s s -l signal -d 'Signal to send to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from kill" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from kill" -s h
@@ -829,14 +878,21 @@ complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subc
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l help
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l read-only -d 'Let clients pull, and neither push nor delete'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "info" -d 'Display system-wide information'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "prune" -d 'Remove unused data'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "df" -d 'Show kist disk usage'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "check" -d 'Compare everything that is stored with what it should be, and name each damage with its remedy'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info prune df check start" -f -a "start" -d 'Start the containers whose restart policy asks for it, as after a boot'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "info" -d 'Display system-wide information'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "events" -d 'Show what happens to containers, images, networks and volumes, as it happens'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "prune" -d 'Remove unused data'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "df" -d 'Show kist disk usage'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "check" -d 'Compare everything that is stored with what it should be, and name each damage with its remedy'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "start" -d 'Start the containers whose restart policy asks for it, as after a boot'
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from info" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from info" -l help
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from info" -s h
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -s f -l filter -d 'Filter output based on conditions provided' -r
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -l since -d 'Show all events created since timestamp' -r
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -l until -d 'Stream events until this timestamp' -r
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -l help
+complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from events" -s h
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "label=<key>=<value>")' -r
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from prune" -l help
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from prune" -s h

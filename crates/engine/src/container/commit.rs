@@ -5,6 +5,7 @@ use monitor::protocol::{Ask, Tell};
 use monitor::status::Status;
 use spec::container::Config;
 use spec::digest::ImageId;
+use spec::event::{ContainerAct, ImageAct};
 use spec::id::ContainerId;
 use spec::image::{Empty, History, ImageConfig, RunConfig};
 use spec::reference::Reference;
@@ -54,7 +55,15 @@ pub fn commit(host: &Host, id: &ContainerId, request: Commit) -> Result<ImageId,
         Processes::GoOn => None,
     };
     // With the connection goes the pause.
-    Ok(host.store.commit(id, config, request.reference.as_ref(), || drop(paused))?)
+    let image = host.store.commit(id, config, request.reference.as_ref(), || drop(paused))?;
+    let name = request.reference.as_ref().map(Reference::familiar).unwrap_or_default();
+    host.note_image(&image, None, ImageAct::Create);
+    if request.reference.is_some() {
+        host.note_image(&image, request.reference.as_ref(), ImageAct::Tag);
+    }
+    let act = ContainerAct::Commit { comment: &request.message, image_id: &image.to_string(), image_ref: &name };
+    host.note_container(&container, act);
+    Ok(image)
 }
 
 /// Pauses a container for as long as the connection lives, and we with it; none where it does not run or is paused already.

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use monitor::status::Status;
+use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use store::layer::{self, Owner, Packed};
 
@@ -19,8 +20,11 @@ pub fn export(host: &Host, id: &ContainerId, name: &str, out: impl Write) -> Res
     if monitor::status::of(&host.home, id)?.status == Status::Removing {
         return Err(Error::Conflict(format!("You cannot export container {id} which is being removed")));
     }
-    let bare = Bare::open(host, &find::record(host, id)?)?;
+    let record = find::record(host, id)?;
+    let bare = Bare::open(host, &record)?;
     let owners = |owner: Owner| bare.ids().map_or(owner, |ids| ids.to_container(owner));
     let packed = layer::pack(Packed::Below(bare.root()), &owners, out);
-    packed.map(drop).map_err(Error::other(&format!("Error exporting container {name}")))
+    packed.map_err(Error::other(&format!("Error exporting container {name}")))?;
+    host.note_container(&record.config, ContainerAct::Export);
+    Ok(())
 }

@@ -426,6 +426,7 @@ mod tests {
                 Commands:
                   check       Compare everything that is stored with what it should be, and name each damage with its remedy
                   df          Show kist disk usage
+                  events      Show what happens to containers, images, networks and volumes, as it happens
                   info        Display system-wide information
                   prune       Remove unused data
                   start       Start the containers whose restart policy asks for it, as after a boot
@@ -465,6 +466,7 @@ mod tests {
                   cp          Copy files/folders between a container and the local filesystem
                   create      Create a new container
                   diff        Inspect changes to files or directories on a container's filesystem
+                  events      Show what happens to containers, images, networks and volumes, as it happens
                   export      Export a container's filesystem as a tar archive
                   history     Show the history of an image
                   import      Import the contents from a tarball to create a filesystem image

@@ -15,6 +15,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::thread;
 
+use spec::event::ContainerAct;
 use store::layer::{LayerError, Ratio, decompress};
 
 use self::inside::{Inside, Whose, refusal};
@@ -104,7 +105,10 @@ pub fn from_container(host: &Host, copy: Copy<'_>, out: impl Write) -> Result<Op
     let found = inside.look(&path)?;
     if copy.outside == "-" {
         return match inside.archive(&path, out) {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                host.note_container(&record.config, ContainerAct::ArchivePath);
+                Ok(None)
+            }
             Err(Stopped::Failed(error)) => Err(error),
             Err(Stopped::Unread) => {
                 Err(Error::Io("writing the archive".into(), io::ErrorKind::BrokenPipe.into()).into())
@@ -118,6 +122,7 @@ pub fn from_container(host: &Host, copy: Copy<'_>, out: impl Write) -> Result<Op
     let plan = plan_renamed(&source, typed_name, &destination)?;
     let bytes =
         transfer(|pipe| inside.archive(&path, pipe), |pipe| local::extract(&plan, copy.owned, pipe), copy.passed)?;
+    host.note_container(&record.config, ContainerAct::ArchivePath);
     Ok(Some(Copied { bytes, to: String::from_utf8_lossy(&to).into_owned() }))
 }
 
@@ -164,6 +169,7 @@ pub fn to_container(host: &Host, copy: Copy<'_>, stdin: impl Read + Send) -> Res
         }
         let (_, tar) = decompress(stdin, Ratio::UNBOUNDED).map_err(|error| refusal(error, b"/"))?;
         inside.extract(&destination.path, &Rename::Keep, whose, tar)?;
+        host.note_container(&record.config, ContainerAct::ExtractToDir);
         return Ok(Copied { bytes: 0, to });
     };
     let plan = paths::plan(&source, &destination).map_err(nonsense)?;
@@ -175,6 +181,7 @@ pub fn to_container(host: &Host, copy: Copy<'_>, stdin: impl Read + Send) -> Res
         |pipe| inside.extract(&plan.dir, &plan.rename, whose, pipe).map_err(CopyError::from),
         copy.passed,
     )?;
+    host.note_container(&record.config, ContainerAct::ExtractToDir);
     Ok(Copied { bytes, to })
 }
 
