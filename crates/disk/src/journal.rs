@@ -4,7 +4,7 @@
 //! crash cut short was written before its act began, so it claims nothing and is skipped. The file lies in the run directory (tmpfs):
 //! a reboot takes it away together with everything it could name, so it is never synced.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -40,19 +40,19 @@ impl<C: Serialize + DeserializeOwned + Clone> Journal<C> {
         if !text.is_empty() && !text.ends_with('\n') {
             file.write_all(b"\n")?;
         }
-        let mut claims = Vec::new();
-        for line in text.lines() {
-            match serde_json::from_str(line) {
-                Ok(Line::Take(claim)) => claims.push(Some(claim)),
-                Ok(Line::Give(n)) => {
-                    if let Some(claim) = claims.get_mut(n) {
-                        *claim = None;
-                    }
-                }
-                Err(_) => {}
-            }
+        Ok(Journal { file, claims: claims_of(&text) })
+    }
+
+    /// What somebody else holds now; nothing where there is no journal.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn look(path: &Path) -> io::Result<Vec<C>> {
+        match fs::read_to_string(path) {
+            Ok(text) => Ok(claims_of(&text).into_iter().flatten().collect()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(e) => Err(e),
         }
-        Ok(Journal { file, claims })
     }
 
     /// Writes down a claim; call this before taking it.
@@ -95,6 +95,22 @@ impl<C: Serialize + DeserializeOwned + Clone> Journal<C> {
     fn line(&mut self, line: &Line<C>) -> io::Result<()> {
         self.file.write_all(&line_of(line)?)
     }
+}
+
+fn claims_of<C: DeserializeOwned>(text: &str) -> Vec<Option<C>> {
+    let mut claims = Vec::new();
+    for line in text.lines() {
+        match serde_json::from_str(line) {
+            Ok(Line::Take(claim)) => claims.push(Some(claim)),
+            Ok(Line::Give(n)) => {
+                if let Some(claim) = claims.get_mut(n) {
+                    *claim = None;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    claims
 }
 
 fn line_of<C: Serialize>(line: &Line<C>) -> io::Result<Vec<u8>> {

@@ -8,6 +8,11 @@ const PADDING: usize = 3;
 
 /// Replaces the tabs of `text` by the spaces that align its columns.
 pub(crate) fn align(text: &str) -> String {
+    align_at_least(MIN_WIDTH, text)
+}
+
+/// The same with columns that are at least so wide.
+pub(crate) fn align_at_least(min_width: usize, text: &str) -> String {
     let lines: Vec<Vec<&str>> = text.split('\n').map(|line| line.split('\t').collect()).collect();
     let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
     let columns = widths.iter().map(Vec::len).max().unwrap_or(0);
@@ -17,7 +22,7 @@ pub(crate) fn align(text: &str) -> String {
             let run = lines[line..].iter().take_while(|cells| cells.len() > column + 1).count();
             let width = lines[line..line + run].iter().map(|cells| display_width(cells[column])).max().unwrap_or(0);
             // Unlike with Go's DiscardEmptyColumns flag, a column of empty cells keeps the least width.
-            let width = (width + PADDING).max(MIN_WIDTH);
+            let width = (width + PADDING).max(min_width);
             for widths in &mut widths[line..line + run] {
                 widths[column] = width;
             }

@@ -48,6 +48,21 @@ impl BurialError {
     }
 }
 
+/// The control groups of a container that runs; none where it does not.
+///
+/// # Errors
+/// Of the files.
+pub fn cgroup(home: &Home, id: &ContainerId) -> Result<Option<Cgroup>, BurialError> {
+    let claims = Journal::<Claim>::look(&home.sandbox(id).join(CLAIMS))?;
+    let Some(Claim::Cgroup(paths)) = claims.into_iter().next_back() else { return Ok(None) };
+    match Cgroup::open(paths) {
+        Ok(cgroup) => Ok(Some(cgroup)),
+        // It ended this moment.
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Gives back all that is claimed, newest first.
 pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> {
     claims.give_back(|claim| match claim {

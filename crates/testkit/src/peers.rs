@@ -62,9 +62,19 @@ impl Docker {
     /// What a command says that must succeed.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> String {
+        said(&mut self.command(args))
+    }
+
+    /// Runs a command, whatever comes of it.
+    pub fn attempt(&self, args: &[&str]) {
+        self.command(args).stdin(Stdio::null()).output().unwrap();
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("docker");
         command.arg("--host").arg(format!("unix://{}", self.root.join("sock").display()));
-        said(command.env("DOCKER_CONFIG", self.root.join("config")).args(args))
+        command.env("DOCKER_CONFIG", self.root.join("config")).args(args);
+        command
     }
 }
 

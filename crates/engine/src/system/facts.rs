@@ -77,7 +77,7 @@ pub fn gather(host: &Host) -> Result<Facts, Error> {
         name: text(uname.nodename()),
         operating_system: operating_system(&fs::read_to_string("/etc/os-release").unwrap_or_default()),
         cpus: std::thread::available_parallelism().map_or(1, usize::from),
-        memory: memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default()),
+        memory: memory_bytes(),
         apparmor: fs::read_to_string("/sys/module/apparmor/parameters/enabled").is_ok_and(|text| text.starts_with('Y')),
         rootless: !rustix::process::geteuid().is_root(),
     })
@@ -97,6 +97,12 @@ fn operating_system(release: &str) -> String {
         release.lines().find_map(|line| line.strip_prefix(key)).map(|value| value.trim_matches('"').to_owned())
     };
     of("PRETTY_NAME=").or_else(|| of("NAME=")).unwrap_or_else(|| "Linux".to_owned())
+}
+
+/// The machine's memory.
+#[must_use]
+pub fn memory_bytes() -> u64 {
+    memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
 }
 
 fn memory(meminfo: &str) -> u64 {

@@ -17,7 +17,7 @@ use crate::filter::{EVENT_KEYS, Filters};
 use crate::report::{Code, Report};
 use crate::template::{Template, TemplateError};
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
-use crate::wire::event::{Message, SCOPE, line};
+use crate::wire::event::{GO_TYPE, Message, SCOPE, line};
 
 /// `kist events`.
 pub(crate) static EVENTS: Verb = Verb {
@@ -48,7 +48,7 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         }
         let text = match &template {
             None => line(&event, &zone),
-            Some(template) => match template.render_typed(&Message::new(&event)) {
+            Some(template) => match template.render_struct(&Message::new(&event), GO_TYPE) {
                 Ok(text) => text,
                 Err(error) => {
                     failed = Some(error);
@@ -79,7 +79,7 @@ fn template(args: &Args) -> Result<Option<Template>, Report> {
     };
     let template = Template::parse(text).map_err(refused)?;
     // A field that no event has is found out before the first one comes.
-    template.render_typed(&Message::empty()).map_err(refused)?;
+    template.render_struct(&Message::empty(), GO_TYPE).map_err(refused)?;
     Ok(Some(template))
 }
 

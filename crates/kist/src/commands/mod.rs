@@ -34,9 +34,11 @@ mod rmi;
 pub(crate) mod run;
 mod save;
 mod start;
+mod stats;
 mod stop;
 mod system;
 mod tag;
+mod top;
 mod update;
 pub(crate) mod version;
 mod wait;
@@ -88,8 +90,10 @@ pub(crate) static VERBS: &[&Verb] = &[
     &rmi::RMI,
     &save::SAVE,
     &start::START,
+    &stats::STATS,
     &stop::STOP,
     &tag::TAG,
+    &top::TOP,
     &pause::UNPAUSE,
     &update::UPDATE,
     &wait::WAIT,
@@ -141,9 +145,7 @@ const NOT_YET: &[&str] = &[
     "secret",
     "service",
     "stack",
-    "stats",
     "swarm",
-    "top",
     "trust",
     "volume",
 ];

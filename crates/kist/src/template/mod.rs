@@ -123,6 +123,15 @@ impl Template {
         self.render(&raw)
     }
 
+    /// Prints over a struct of `wire` as `docker events` does, which has no JSON to fall back on: what the struct does not have is an
+    /// error. `go_type` is what Go calls it.
+    pub(crate) fn render_struct(&self, subject: &impl Serialize, go_type: &str) -> Result<String, TemplateError> {
+        let Some(datum) = typed::read(subject) else { return self.render_typed(subject) };
+        self.run(datum, AbsentKey::NoValue, Functions::Values).map_err(|error| TemplateError {
+            text: error.text.replace("in type struct", &format!("in type {go_type}")),
+        })
+    }
+
     fn run(&self, dot: Datum<'_>, absent_key: AbsentKey, functions: Functions) -> Result<String, TemplateError> {
         eval::run(&self.source, &self.tree, dot, Mode { absent_key, functions }).map_err(|text| TemplateError { text })
     }

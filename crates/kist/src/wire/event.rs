@@ -38,6 +38,9 @@ struct Actor {
     attributes: Map<String>,
 }
 
+/// What Go calls it.
+pub(crate) const GO_TYPE: &str = "*events.Message";
+
 /// What all events are.
 pub(crate) const SCOPE: &str = "local";
 
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn templates_name_the_fields_as_go_does() {
         let check = |text: &str, event: &Message, is: &str| {
-            assert_eq!(Template::parse(text).unwrap().render_typed(event).unwrap(), is);
+            assert_eq!(Template::parse(text).unwrap().render_struct(event, GO_TYPE).unwrap(), is);
         };
         let container = Message::new(&event(Kind::Container));
         check("{{.Status}} {{.ID}} {{.From}} {{.Time}} {{.Scope}}", &container, "create 4f0c nginx 1767225601 local");
@@ -147,6 +150,6 @@ mod tests {
         );
         check("{{.Actor.Attributes.name}} {{index .Actor.Attributes \"image\"}}", &container, "web nginx");
         check("{{.Actor.Attributes.name}}", &Message::empty(), "<no value>");
-        assert!(Template::parse("{{.Nope}}").unwrap().render_typed(&Message::empty()).is_err());
+        assert!(Template::parse("{{.Nope}}").unwrap().render_struct(&Message::empty(), GO_TYPE).is_err());
     }
 }

@@ -13,6 +13,8 @@ pub(crate) mod image;
 pub(crate) mod image_row;
 pub(crate) mod json;
 pub(crate) mod phase;
+pub(crate) mod process_row;
+pub(crate) mod stats_row;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -9,6 +9,7 @@
 
 mod crash;
 mod errors;
+mod events;
 mod exec;
 mod health;
 mod images;
@@ -26,7 +27,9 @@ mod review;
 mod run;
 mod security;
 mod serve;
+mod stats;
 mod storm;
+mod top;
 mod tty;
 
 use std::fs;

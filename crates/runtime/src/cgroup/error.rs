@@ -96,6 +96,12 @@ impl CgroupError {
         }
     }
 
+    /// Whether the group is not there any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self.errno(), Some(libc::ENOENT | libc::ENODEV))
+    }
+
     pub(super) fn is_not_found(&self) -> bool {
         self.errno() == Some(libc::ENOENT)
     }
