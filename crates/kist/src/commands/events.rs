@@ -24,7 +24,7 @@ pub(crate) static EVENTS: Verb = Verb {
     name: "events",
     aliases: &["system events"],
     usage: "[OPTIONS]",
-    about: "Show what happens to containers, images, networks and volumes, as it happens",
+    about: "Get real time events",
     words: Words::None,
     flags: &[&[
         short('f', "filter", Takes::List("filter"), "Filter output based on conditions provided"),

@@ -428,7 +428,7 @@ mod tests {
                 Commands:
                   check       Compare everything that is stored with what it should be, and name each damage with its remedy
                   df          Show kist disk usage
-                  events      Show what happens to containers, images, networks and volumes, as it happens
+                  events      Get real time events
                   info        Display system-wide information
                   prune       Remove unused data
                   start       Start the containers whose restart policy asks for it, as after a boot
@@ -468,7 +468,7 @@ mod tests {
                   cp          Copy files/folders between a container and the local filesystem
                   create      Create a new container
                   diff        Inspect changes to files or directories on a container's filesystem
-                  events      Show what happens to containers, images, networks and volumes, as it happens
+                  events      Get real time events
                   export      Export a container's filesystem as a tar archive
                   history     Show the history of an image
                   import      Import the contents from a tarball to create a filesystem image
@@ -482,8 +482,10 @@ mod tests {
                   rmi         Remove one or more images
                   save        Save one or more images to a tar archive (streamed to STDOUT by default)
                   start       Start one or more stopped containers
+                  stats       Display a live stream of container(s) resource usage statistics
                   stop        Stop one or more running containers
                   tag         Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE
+                  top         Display the running processes of a container
                   unpause     Unpause all processes within one or more containers
                   update      Update configuration of one or more containers
                   wait        Block until one or more containers stop, then print their exit codes

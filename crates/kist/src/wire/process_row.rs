@@ -247,7 +247,7 @@ mod tests {
             ("bsdtime", "205:45"),
             ("etime", "02:46:40"),
             ("etimes", "10000"),
-            ("stime", "23:13"),
+            ("stime", "Nov15"),
             ("lstart", "Wed Nov 15 23:13:20 2023"),
             ("tty", "pts/3"),
             ("nlwp", "2"),
@@ -255,6 +255,7 @@ mod tests {
         ] {
             check(&process, name, is);
         }
+        check(&Process { start_ticks: 9_800_000, ..process.clone() }, "stime", "01:26");
         let other = Process { tty: 0, state: 'Z', args: Vec::new(), start_ticks: 0, ..process };
         for (name, is) in [("tty", "?"), ("args", "[sh] <defunct>"), ("stime", "Nov14"), ("etime", "1-03:46:40")] {
             check(&other, name, is);

@@ -129,13 +129,14 @@ mod tests {
         let rows = [row(Use::Some { reading, cpu_percent: 12.345 }), row(Use::Nothing), row(Use::Unknown)];
         let rows: Vec<&dyn Row> = rows.iter().map(|row| row as &dyn Row).collect();
         expect![[r#"
-            CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT   MEM %     NET I/O         BLOCK I/O     PIDS
-            4f0c21d3a5b6   web       12.35%    11.77MiB / 8GiB     0.14%     1.23MB / 999B   0B / 4.1kB    3
-            4f0c21d3a5b6   web       0.00%     0B / 0B             0.00%     0B / 0B         0B / 0B       0
-            4f0c21d3a5b6   --        --        -- / --             --        --              --            --
+            CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT   MEM %     NET I/O         BLOCK I/O    PIDS
+            4f0c21d3a5b6   web       12.35%    11.77MiB / 8GiB     0.14%     1.23MB / 999B   0B / 4.1kB   3
+            4f0c21d3a5b6   web       0.00%     0B / 0B             0.00%     0B / 0B         0B / 0B      0
+            4f0c21d3a5b6   --        --        -- / --             --        --              --           --
         "#]]
         .assert_eq(&Listing::parse(TABLE).unwrap().render(COLUMNS, &rows).unwrap());
-        expect![[r#"{"BlockIO":"0B / 4.1kB","CPUPerc":"12.35%","Container":"web","ID":"4f0c21d3a5b6","MemPerc":"0.14%","MemUsage":"11.77MiB / 8GiB","Name":"web","NetIO":"1.23MB / 999B","PIDs":"3"}
+        expect![[r#"
+            {"BlockIO":"0B / 4.1kB","CPUPerc":"12.35%","Container":"web","ID":"4f0c21d3a5b6","MemPerc":"0.14%","MemUsage":"11.77MiB / 8GiB","Name":"web","NetIO":"1.23MB / 999B","PIDs":"3"}
         "#]]
         .assert_eq(&Listing::parse("json").unwrap().render(COLUMNS, &rows[..1]).unwrap());
     }
