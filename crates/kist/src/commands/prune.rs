@@ -49,16 +49,12 @@ pub(crate) static IMAGE_PRUNE: Verb = Verb {
     flags: &[&[short('a', "all", Takes::Switch, "Remove all unused images, not just dangling ones"), FILTER, FORCE]],
     run: |cli, args| {
         let sift = Sift::new(args, &["dangling", "label", "label!", "until"])?;
-        let all = args.on("all") || sift.filters.flag("dangling").map_err(bad_filter)? == Some(false);
-        let what = if args.on("all") {
-            "all images without at least one container associated to them"
-        } else {
-            "all dangling images"
-        };
-        if !confirmed(args, &format!("WARNING! This will remove {what}.\n")) {
+        let dangling = sift.filters.flag("dangling").map_err(bad_filter)?;
+        if !confirmed(args, &format!("WARNING! This will remove {}.\n", images_called(which(args)))) {
             return Ok(0);
         }
-        let (text, freed) = images(cli, &sift, all)?;
+        let which = if dangling == Some(false) { Which::Unused } else { which(args) };
+        let (text, freed) = images(cli, &sift, which)?;
         tell(&text, freed);
         Ok(0)
     },
@@ -82,25 +78,61 @@ pub(crate) static SYSTEM_PRUNE: Verb = Verb {
         if args.on("volumes") && sift.filters.has("until") {
             return Err(Report::plain("ERROR: The \"until\" filter is not supported with \"--volumes\""));
         }
-        let all = args.on("all");
-        if !confirmed(args, &warning(all, &args.list("filter"))) {
+        let which = which(args);
+        let sweeps = SWEEPS.iter().filter(|sweep| sweep.only_with.is_none_or(|flag| args.on(flag)));
+        let sweeps: Vec<&Sweep> = sweeps.collect();
+        if !confirmed(args, &warning(&sweeps, which, &args.list("filter"))) {
             return Ok(0);
         }
-        let (of_containers, first) = containers(cli, &sift)?;
-        let (of_images, second) = images(cli, &sift, all)?;
-        for text in [of_containers, of_images].iter().filter(|text| !text.is_empty()) {
-            say(&format!("{text}\n"));
+        let mut all_freed = 0;
+        for sweep in sweeps {
+            let (text, freed) = (sweep.run)(cli, &sift, which)?;
+            all_freed += freed;
+            if !text.is_empty() {
+                say(&format!("{text}\n"));
+            }
         }
-        tell("", first + second);
+        tell("", all_freed);
         Ok(0)
     },
 };
 
-/// What `system prune` is about to do. Networks, volumes and a build cache are not there to be removed.
-fn warning(all: bool, filters: &[&str]) -> String {
-    let images =
-        if all { "all images without at least one container associated to them" } else { "all dangling images" };
-    let mut text = format!("WARNING! This will remove:\n  - all stopped containers\n  - {images}\n\n");
+/// A kind of things that `system prune` sweeps away.
+struct Sweep {
+    /// What the warning calls them.
+    called: fn(Which) -> &'static str,
+    /// The flag without which they stay.
+    only_with: Option<&'static str>,
+    /// Sweeps; answers what went, as it is printed, and the bytes that are free now.
+    run: fn(&Cli, &Sift, Which) -> Result<(String, u64), Report>,
+}
+
+/// In Docker's order: what holds others first.
+static SWEEPS: &[Sweep] = &[
+    Sweep { called: |_| "all stopped containers", only_with: None, run: |cli, sift, _| containers(cli, sift) },
+    // Here come "all networks not used by at least one container", and with `--volumes` "all anonymous volumes not used by at least one
+    // container", once there are any.
+    Sweep { called: images_called, only_with: None, run: images },
+];
+
+fn images_called(which: Which) -> &'static str {
+    match which {
+        Which::Dangling => "all dangling images",
+        Which::Unused => "all images without at least one container associated to them",
+    }
+}
+
+fn which(args: &Args) -> Which {
+    if args.on("all") { Which::Unused } else { Which::Dangling }
+}
+
+/// What `system prune` is about to do.
+fn warning(sweeps: &[&Sweep], which: Which, filters: &[&str]) -> String {
+    let mut text = "WARNING! This will remove:\n".to_owned();
+    for sweep in sweeps {
+        text.push_str(&format!("  - {}\n", (sweep.called)(which)));
+    }
+    text.push('\n');
     if !filters.is_empty() {
         text.push_str("  Items to be pruned will be filtered with:\n");
         let mut filters = filters.to_vec();
@@ -121,8 +153,7 @@ fn containers(cli: &Cli, sift: &Sift) -> Result<(String, u64), Report> {
     Ok((text, pruned.freed_bytes))
 }
 
-fn images(cli: &Cli, sift: &Sift, all: bool) -> Result<(String, u64), Report> {
-    let which = if all { Which::Unused } else { Which::Dangling };
+fn images(cli: &Cli, sift: &Sift, which: Which) -> Result<(String, u64), Report> {
     let pruned = image::prune(&cli.host()?, which, &|created, labels| sift.wants(created, labels))?;
     let mut text = String::new();
     if !pruned.removed.is_empty() {
@@ -200,6 +231,6 @@ mod tests {
               - until=24h
 
         "#]]
-        .assert_eq(&warning(true, &["until=24h", "label=a"]));
+        .assert_eq(&warning(&SWEEPS.iter().collect::<Vec<_>>(), Which::Unused, &["until=24h", "label=a"]));
     }
 }

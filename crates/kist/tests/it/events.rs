@@ -98,9 +98,16 @@ fn docker_tells_the_same_story() {
     docker.ok(&["load", "-q", "-i", image.to_str().unwrap()]);
     let archive = kist.scratch().join("saved.tar");
     let archive = archive.to_str().unwrap();
+    let [copied, exported] = ["copied", "exported.tar"].map(|name| kist.scratch().join(name).display().to_string());
+    let (copied, exported) = (copied.as_str(), exported.as_str());
     let tree = kist.scratch().write("tree.tar", Layer::new().file("a", 0o644, "a").tar());
     let story: &[&[&str]] = &[
         &["create", "--name", "aa", "--network", "none", "busybox", "true"],
+        &["cp", "aa:/bin/busybox", copied],
+        &["cp", copied, "aa:/copied"],
+        &["export", "-o", exported, "aa"],
+        &["commit", "--pause=false", "-m", "so", "aa", "z:1"],
+        &["rmi", "z:1"],
         &["start", "aa"],
         &["wait", "aa"],
         &["run", "-d", "--name", "web", "--network", "none", "--label", "tier=front", "busybox", "sleep", "1000"],
@@ -160,7 +167,9 @@ fn docker_tells_the_same_story() {
         ours.map(shape).collect()
     };
     // Both loaded the image before the story.
-    assert_eq!(shapes(all(&kist)).join("\n"), shapes(theirs.collect()).join("\n"));
+    // Newer Dockers tell of the image of a commit besides its name.
+    let ours = all(&kist).into_iter().filter(|event| event["Type"] != "image" || event["Action"] != "create");
+    assert_eq!(shapes(ours.collect()).join("\n"), shapes(theirs.collect()).join("\n"));
 }
 
 #[test]
