@@ -4,7 +4,8 @@
 //! root (/var/lib/kist)   format.json  blobs/ snapshots/ drafts/ images/   the store's
 //!                        containers/<id>/{config,settings,exit}.json log  one directory a container
 //!                        names/<name> -> <id>                             exclusive links
-//!                        limbo/<id>/                                      containers half made or half removed
+//!                        volumes/<name>/{volume.json,_data/}              one directory a volume
+//!                        limbo/<id>/  limbo/volume-*/                     containers and volumes half made or half removed
 //!                        events.log  events.log.1                         what happened
 //! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
 //! ```
@@ -17,6 +18,7 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
+use spec::volume::VolumeName;
 
 use crate::record::{DiskError, Record, read, write};
 use crate::replace::Durability;
@@ -95,6 +97,24 @@ impl Home {
     #[must_use]
     pub fn names(&self) -> PathBuf {
         self.root.join("names")
+    }
+
+    /// All volumes' directories. Made with the first volume.
+    #[must_use]
+    pub fn volumes(&self) -> PathBuf {
+        self.root.join("volumes")
+    }
+
+    /// One volume's directory.
+    #[must_use]
+    pub fn volume(&self, name: &VolumeName) -> PathBuf {
+        self.volumes().join(name.as_str())
+    }
+
+    /// Where a volume's files lie.
+    #[must_use]
+    pub fn volume_data(&self, name: &VolumeName) -> PathBuf {
+        self.volume(name).join("_data")
     }
 
     /// The run directory of one container's monitor.

@@ -13,6 +13,7 @@ mod lock;
 mod record;
 mod records;
 mod replace;
+mod volume;
 
 pub use home::{Home, HomeError};
 pub use journal::Journal;
@@ -20,6 +21,7 @@ pub use limbo::{Ending, Making};
 pub use lock::Lock;
 pub use record::{DiskError, Record, read, read_at, write, write_at};
 pub use replace::{Durability, remove_tree, replace};
+pub use volume::{Dress, EndVolume, EndedVolume, Filling, Hold, Patience, Scratch};
 
 #[cfg(test)]
 #[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]

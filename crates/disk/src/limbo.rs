@@ -2,7 +2,7 @@
 //!
 //! A container comes to be by one rename, `limbo/<id>` to `containers/<id>`, and ceases by the rename back. Whoever works on a
 //! directory in limbo holds a lock on it that dies with the process; a directory nobody holds was left by a crash, and what belongs
-//! to it (name, writable layer) is taken away by [`Home::sweep`]. So the sweep looks at a directory that is nearly always empty.
+//! to it (name, writable layer, anonymous volumes) is taken away by [`Home::sweep`]. So the sweep looks at a directory that is nearly always empty.
 
 use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io;
@@ -13,6 +13,7 @@ use spec::id::ContainerId;
 
 use crate::home::Home;
 use crate::replace::{Durability, remove_tree};
+use crate::volume::{self, EndedVolume};
 use crate::{faults, links};
 
 /// A container that is being made. Dropped without [`Making::commit`], it leaves nothing but what the sweep finds.
@@ -53,6 +54,12 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Its files, where they lie now.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Removes its files, the last trace of it: what else belonged to it must be given back before.
     ///
     /// # Errors
@@ -104,6 +111,10 @@ impl Home {
     pub fn sweep<E: From<io::Error>>(&self, mut release: impl FnMut(&ContainerId) -> Result<(), E>) -> Result<(), E> {
         for entry in fs::read_dir(self.limbo())? {
             let entry = entry?;
+            if volume::is_passing(&entry.file_name()) {
+                volume::sweep(&entry.path())?;
+                continue;
+            }
             let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok()) else {
                 continue;
             };
@@ -116,6 +127,7 @@ impl Home {
                 Ok(()) if is_at(&held, &entry.path())? => {
                     self.free_name(&id, &entry.path())?;
                     release(&id)?;
+                    self.end_volumes_of(&entry.path())?.into_iter().try_for_each(EndedVolume::clear)?;
                     Ending { dir: entry.path(), _held: held }.clear()?;
                 }
                 Ok(()) => {}
@@ -136,12 +148,12 @@ impl Home {
         Ok(())
     }
 
-    fn limbo(&self) -> PathBuf {
+    pub(crate) fn limbo(&self) -> PathBuf {
         self.root().join("limbo")
     }
 }
 
-fn is_at(held: &File, dir: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(held: &File, dir: &Path) -> io::Result<bool> {
     match fs::metadata(dir) {
         Ok(there) => held.metadata().map(|held| (held.dev(), held.ino()) == (there.dev(), there.ino())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),

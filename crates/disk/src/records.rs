@@ -2,6 +2,7 @@
 
 use spec::bundle::Bundle;
 use spec::container::{Config, Settings};
+use spec::volume::Volume;
 
 use crate::record::Record;
 
@@ -17,5 +18,10 @@ impl Record for Settings {
 
 impl Record for Bundle {
     const FILE: &'static str = "bundle.json";
+    const FORMAT: u32 = 1;
+}
+
+impl Record for Volume {
+    const FILE: &'static str = "volume.json";
     const FORMAT: u32 = 1;
 }

@@ -11,11 +11,14 @@ use spec::bundle::{
 };
 use spec::capability::{CapabilitySet, Changes, DOCKER_DEFAULT};
 use spec::container::{Config, HostConfig, NamespaceMode, SeccompChoice, Settings};
-use spec::mount::{Mount, MountAttributes, MountKind, Propagation, Submounts, UserMount, UserMountKind};
+use spec::digest::{ChainId, ImageId};
+use spec::mount::{Mount, MountAttributes, MountKind, Owners, Propagation, Submounts, UserMount, UserMountKind};
 use spec::resources::{ALLOW_ALL_DEVICES, DeviceRule};
 use spec::seccomp::Profile;
+use spec::volume::VolumeName;
 
 use crate::error::Error;
+use crate::volume::Source;
 
 /// What was asked of the machine before the bundle was made.
 #[derive(Clone, Debug)]
@@ -32,6 +35,17 @@ pub struct Facts {
     pub device_rules: Vec<DeviceRule>,
     /// Files bound over /etc/hosts, /etc/hostname and /etc/resolv.conf.
     pub etc: Vec<(PathBuf, PathBuf)>,
+    /// What volumes and images are mounted from.
+    pub sources: Sources,
+}
+
+/// What the volumes and images that a container mounts are mounted from.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// What is behind each volume.
+    pub volumes: BTreeMap<VolumeName, Source>,
+    /// The layers of each image that is mounted, lowest first.
+    pub layers: BTreeMap<ImageId, Vec<ChainId>>,
 }
 
 /// Hidden from containers: moby `oci.DefaultLinuxSpec`.
@@ -219,7 +233,7 @@ fn namespace(mode: &NamespaceMode) -> Namespace {
 fn rootfs_propagation(mounts: &[UserMount]) -> Propagation {
     let wanted = mounts.iter().filter_map(|mount| match &mount.kind {
         UserMountKind::Bind { propagation, .. } => Some(*propagation),
-        UserMountKind::Tmpfs { .. } => None,
+        UserMountKind::Tmpfs { .. } | UserMountKind::Volume { .. } | UserMountKind::Image { .. } => None,
     });
     wanted.fold(Propagation::Rprivate, |root, mount| match (root, mount) {
         (_, Propagation::Shared | Propagation::Rshared) | (Propagation::Rshared, _) => Propagation::Rshared,
@@ -235,7 +249,7 @@ fn mounts(config: &Config, facts: &Facts) -> Result<Vec<Mount>, Error> {
         all.insert(mount.target.clone(), (depth(&mount.target), mount));
     }
     for wanted in &config.host.mounts {
-        let mount = user_mount(wanted)?;
+        let mount = user_mount(wanted, &facts.sources)?;
         // A user's /dev means theirs alone, with nothing of ours inside (moby WithMounts).
         if mount.target == Path::new("/dev") || mount.target == Path::new("/dev/shm") {
             all.retain(|target, _| !target.starts_with(&mount.target));
@@ -252,15 +266,19 @@ fn mounts(config: &Config, facts: &Facts) -> Result<Vec<Mount>, Error> {
 ///
 /// # Errors
 /// [`Error::Invalid`].
-pub(crate) fn file_mounts(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Vec<Mount>, Error> {
+pub(crate) fn file_mounts(
+    config: &Config,
+    sources: &Sources,
+    etc: Vec<(PathBuf, PathBuf)>,
+) -> Result<Vec<Mount>, Error> {
     let mut all: BTreeMap<PathBuf, Mount> = BTreeMap::new();
     for (target, source) in etc {
         all.insert(target.clone(), Mount { target, ..bind("/", &source, MountAttributes::default()) });
     }
     for wanted in &config.host.mounts {
-        let mount = Mount { propagation: Some(Propagation::Rprivate), ..user_mount(wanted)? };
+        let mount = Mount { propagation: Some(Propagation::Rprivate), ..user_mount(wanted, sources)? };
         match mount.kind {
-            MountKind::Bind { .. } => drop(all.insert(mount.target.clone(), mount)),
+            MountKind::Bind { .. } | MountKind::Image { .. } => drop(all.insert(mount.target.clone(), mount)),
             // Memory is empty while the container does not run.
             MountKind::Filesystem { .. } | MountKind::Cgroup | MountKind::SharedMemory => {
                 drop(all.remove(&mount.target))
@@ -342,6 +360,7 @@ fn filesystem(target: &str, fstype: &str, options: &[(&str, &str)], attributes: 
             fstype: fstype.into(),
             source: source.into(),
             options: options.iter().map(|(key, text)| ((*key).to_owned(), value(text))).collect(),
+            volume: None,
         },
         attributes,
         propagation: None,
@@ -351,18 +370,23 @@ fn filesystem(target: &str, fstype: &str, options: &[(&str, &str)], attributes: 
 fn bind(target: &str, source: &Path, attributes: MountAttributes) -> Mount {
     Mount {
         target: target.into(),
-        kind: MountKind::Bind { source: source.into(), recursive: true },
+        kind: MountKind::Bind { source: source.into(), recursive: true, beneath: None, owners: Owners::Real },
         attributes,
         propagation: Some(Propagation::Rprivate),
     }
 }
 
-fn user_mount(wanted: &UserMount) -> Result<Mount, Error> {
+fn user_mount(wanted: &UserMount, sources: &Sources) -> Result<Mount, Error> {
     let target = wanted.target.clone();
     Ok(match &wanted.kind {
         UserMountKind::Bind { source, propagation, submounts, .. } => Mount {
             target,
-            kind: MountKind::Bind { source: source.clone(), recursive: *submounts != Submounts::None },
+            kind: MountKind::Bind {
+                source: source.clone(),
+                recursive: *submounts != Submounts::None,
+                beneath: None,
+                owners: Owners::Real,
+            },
             attributes: MountAttributes {
                 readonly: wanted.readonly,
                 readonly_below: wanted.readonly
@@ -371,27 +395,83 @@ fn user_mount(wanted: &UserMount) -> Result<Mount, Error> {
             },
             propagation: Some(*propagation),
         },
-        UserMountKind::Tmpfs { size_bytes, mode, options } => {
-            let mut all: Vec<(String, Option<String>)> = Vec::new();
-            all.extend(size_bytes.map(|size| ("size".to_owned(), Some(size.to_string()))));
-            all.extend(mode.map(|mode| ("mode".to_owned(), Some(format!("{mode:o}")))));
-            let mut attributes = MountAttributes {
-                readonly: wanted.readonly,
-                nosuid: true,
-                nodev: true,
-                noexec: true,
-                ..MountAttributes::default()
-            };
-            for option in options {
-                tmpfs_option(option, &mut attributes, &mut all)?;
-            }
-            Mount {
-                target,
-                kind: MountKind::Filesystem { fstype: "tmpfs".into(), source: "tmpfs".into(), options: all },
-                attributes,
-                propagation: None,
-            }
+        UserMountKind::Tmpfs { size_bytes, mode, options } => tmpfs(wanted, *size_bytes, *mode, options)?,
+        UserMountKind::Volume { name, subpath, .. } => volume(wanted, name, subpath.as_ref(), sources)?,
+        UserMountKind::Image { image, name, subpath } => Mount {
+            target,
+            kind: MountKind::Image {
+                layers: sources
+                    .layers
+                    .get(image)
+                    .cloned()
+                    .ok_or_else(|| Error::NotFound(format!("No such image: {name}")))?,
+                beneath: subpath.clone(),
+            },
+            attributes: MountAttributes { readonly: true, ..MountAttributes::default() },
+            propagation: Some(Propagation::Rprivate),
+        },
+    })
+}
+
+fn tmpfs(wanted: &UserMount, size_bytes: Option<u64>, mode: Option<u32>, options: &[String]) -> Result<Mount, Error> {
+    let mut all: Vec<(String, Option<String>)> = Vec::new();
+    all.extend(size_bytes.map(|size| ("size".to_owned(), Some(size.to_string()))));
+    all.extend(mode.map(|mode| ("mode".to_owned(), Some(format!("{mode:o}")))));
+    let mut attributes = MountAttributes {
+        readonly: wanted.readonly,
+        nosuid: true,
+        nodev: true,
+        noexec: true,
+        ..MountAttributes::default()
+    };
+    for option in options {
+        tmpfs_option(option, &mut attributes, &mut all)?;
+    }
+    Ok(Mount {
+        target: wanted.target.clone(),
+        kind: MountKind::Filesystem { fstype: "tmpfs".into(), source: "tmpfs".into(), options: all, volume: None },
+        attributes,
+        propagation: None,
+    })
+}
+
+/// A volume's owners on disk are the container's: what one container wrote, another finds its own, in whatever user namespace.
+fn volume(wanted: &UserMount, name: &VolumeName, subpath: Option<&PathBuf>, sources: &Sources) -> Result<Mount, Error> {
+    let source = sources.volumes.get(name).ok_or_else(|| Error::no_volume(name.as_str()))?;
+    let limited = |attributes: MountAttributes| MountAttributes {
+        readonly: wanted.readonly || attributes.readonly,
+        readonly_below: wanted.readonly,
+        ..attributes
+    };
+    let bind = |source: &Path, recursive, owners| MountKind::Bind {
+        source: source.into(),
+        recursive,
+        beneath: subpath.cloned(),
+        owners,
+    };
+    let (kind, attributes) = match source {
+        Source::Own(data) => (bind(data, true, Owners::Mapped), MountAttributes::default()),
+        Source::Bind { device, recursive, attributes } => (bind(device, *recursive, Owners::Real), *attributes),
+        Source::Filesystem { .. } if subpath.is_some() => {
+            return Err(Error::NotYet(format!(
+                "a subpath of the volume {name}, which mounts a file system of its own,"
+            )));
         }
+        Source::Filesystem { fstype, device, options, attributes } => (
+            MountKind::Filesystem {
+                fstype: fstype.clone(),
+                source: device.clone(),
+                options: options.clone(),
+                volume: Some(name.clone()),
+            },
+            *attributes,
+        ),
+    };
+    Ok(Mount {
+        target: wanted.target.clone(),
+        kind,
+        attributes: limited(attributes),
+        propagation: Some(Propagation::Rprivate),
     })
 }
 

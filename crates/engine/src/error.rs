@@ -68,6 +68,10 @@ impl Error {
         Error::NotFound(format!("No such container: {name}"))
     }
 
+    pub(crate) fn no_volume(name: &str) -> Error {
+        Error::NotFound(format!("get {name}: no such volume"))
+    }
+
     pub(crate) fn name_taken(name: &str, holder: &str) -> Error {
         Error::Conflict(format!(
             "Conflict. The container name \"/{name}\" is already in use by container \"{holder}\". You have to remove (or rename) that container to be able to reuse that name."
@@ -164,6 +168,19 @@ impl Error {
             "`kist login REGISTRY` shows the registry who you are; is the name spelled as there?",
         );
         say(text.starts_with("No such container"), "`kist ps -a` lists what there is");
+        say(text.ends_with(": no such volume"), "`kist volume ls` lists what there is");
+        say(
+            text.contains("invalid characters for a local volume name"),
+            "a path of the host begins with `/`, or with `./` for one below this directory",
+        );
+        say(
+            text.contains(": volume is in use - ["),
+            "`kist ps -a --filter volume=NAME` lists who uses it; `kist rm` takes a container away and leaves its volumes",
+        );
+        say(
+            text.contains(": error looking up volume plugin "),
+            "kist has the driver `local`, and no plugins: its options `type`, `device` and `o` mount what mount(8) can",
+        );
         let mut source: Option<&(dyn std::error::Error + 'static)> = Some(self);
         while let Some(error) = source {
             if let Some(io) = error.downcast_ref::<std::io::Error>() {

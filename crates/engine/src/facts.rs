@@ -12,7 +12,7 @@ use spec::resources::{Access, DEFAULT_DEVICES, DeviceRule, HostCpus, Resources, 
 
 use runtime::apparmor::DefaultConfinement;
 
-use crate::bundle::Facts;
+use crate::bundle::{Facts, Sources};
 use crate::error::Error;
 
 pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Facts, Error> {
@@ -41,6 +41,7 @@ pub(crate) fn gather(config: &Config, etc: Vec<(PathBuf, PathBuf)>) -> Result<Fa
         devices,
         device_rules,
         etc,
+        sources: Sources::default(),
     })
 }
 

@@ -14,6 +14,7 @@ pub mod registry;
 pub mod serve;
 pub mod system;
 pub mod upstream;
+pub mod volume;
 
 pub use error::Error;
 pub use host::Host;

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use disk::{DiskError, Ending, Home, Journal};
+use disk::{DiskError, EndedVolume, Ending, Home, Journal};
 use runtime::cgroup::{Cgroup, CgroupError, CgroupPaths};
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
@@ -76,23 +76,28 @@ pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> 
     })
 }
 
-/// Takes away a container that no monitor holds: its directory, its name, its writable layer. What a crash leaves of this is finished
-/// by the next sweep of [`Home`].
+/// Takes away a container that no monitor holds: its directory, its name, its writable layer, and its anonymous volumes unless it was
+/// said that they stay. What a crash leaves of this is finished by the next sweep of [`Home`].
 ///
 /// # Errors
 /// [`BurialError`]; [`BurialError::is_gone`] where there is no such container.
 pub fn remove_container(home: &Home, store: &Store, id: &ContainerId) -> Result<(), BurialError> {
     let files = home.end(id)?;
     store.remove_draft(id)?;
+    home.end_volumes_of(files.dir())?.into_iter().try_for_each(EndedVolume::clear)?;
     Ok(files.clear()?)
 }
 
-/// What is left of a container that nobody finds any more: its files, if it had any, and its writable layer.
+/// What is left of a container that nobody finds any more: its files, if it had any, its anonymous volumes and its writable layer.
 #[derive(Debug)]
-pub(crate) struct Remains(Option<Ending>, Store);
+pub(crate) struct Remains {
+    files: Option<Ending>,
+    volumes: Vec<EndedVolume>,
+    store: Store,
+}
 
 impl Remains {
-    /// Ends the container: when this returns its name is free and no image is used by it.
+    /// Ends the container: when this returns its name is free, nobody finds its volumes, and no image is used by it.
     pub(crate) fn of(home: &Home, store: Store, id: &ContainerId) -> Result<Remains, BurialError> {
         let files = match home.end(id) {
             // Somebody else has ended it.
@@ -100,12 +105,14 @@ impl Remains {
             other => Some(other?),
         };
         store.end_draft(id)?;
-        Ok(Remains(files, store))
+        let volumes = files.as_ref().map_or(Ok(Vec::new()), |files| home.end_volumes_of(files.dir()))?;
+        Ok(Remains { files, volumes, store })
     }
 
     /// Removes them, the files last: as long as they are there, the sweep of [`Home`] finishes this after a crash.
     pub(crate) fn clear(self, id: &ContainerId) -> Result<(), BurialError> {
-        self.1.remove_draft(id)?;
-        Ok(self.0.map_or(Ok(()), Ending::clear)?)
+        self.store.remove_draft(id)?;
+        self.volumes.into_iter().try_for_each(EndedVolume::clear)?;
+        Ok(self.files.map_or(Ok(()), Ending::clear)?)
     }
 }

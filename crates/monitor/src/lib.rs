@@ -20,6 +20,7 @@ pub mod health;
 mod hub;
 mod keys;
 pub mod log;
+mod mounts;
 mod owner;
 mod prepare;
 pub mod protocol;

@@ -12,6 +12,7 @@ use rustix::termios::Winsize;
 use spec::bundle::{Bundle, Namespace};
 use spec::container::Streams;
 use spec::id::ContainerId;
+use spec::volume::VolumeName;
 use store::MountError;
 
 use crate::burial::Claim;
@@ -28,6 +29,10 @@ pub(crate) enum StartError {
     Cgroup(#[source] runtime::cgroup::CgroupError),
     #[error("unable to start container process: error preparing rootfs")]
     Rootfs(#[source] MountError),
+    #[error("unable to start container process: error mounting an image")]
+    Image(#[source] MountError),
+    #[error("error while mounting volume '{0}': failed to mount local volume: {1}")]
+    Volume(VolumeName, String),
     #[error("cannot join {0} namespace of a non running container: {1}")]
     NotRunning(&'static str, ContainerId),
     #[error("unable to start container process: {0}")]
@@ -44,6 +49,8 @@ impl StartError {
             StartError::Launch(error) => error.exit_code().into(),
             StartError::Cgroup(_)
             | StartError::Rootfs(_)
+            | StartError::Image(_)
+            | StartError::Volume(..)
             | StartError::NotRunning(..)
             | StartError::Io(..)
             | StartError::Disk(_)

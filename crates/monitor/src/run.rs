@@ -26,6 +26,7 @@ use crate::events;
 use crate::exit::Exit;
 use crate::health::Health;
 use crate::hub;
+use crate::mounts;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::{self, Ends, StartError};
 use crate::protocol::{Failure, Size, Tell};
@@ -133,10 +134,12 @@ impl Owner {
         let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
         let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
         let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;
+        let made = mounts::make(&self.home, &store, &bundle)?;
         let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
         let launched = launch(Launch {
             bundle: &bundle,
             rootfs,
+            mounts: made.mounts,
             joined,
             stdio: its,
             cgroup: Some(&cgroup),
@@ -149,7 +152,7 @@ impl Owner {
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
         // A process that has ended already has none.
-        let mounts = File::open(format!("/proc/{}/ns/mnt", life.pid)).ok().map(OwnedFd::from);
+        let own_mounts = File::open(format!("/proc/{}/ns/mnt", life.pid)).ok().map(OwnedFd::from);
         self.run = Some(Run {
             pidfd,
             life,
@@ -158,7 +161,7 @@ impl Owner {
             oom,
             memory_met: false,
             oom_kills: 0,
-            mounts,
+            mounts: own_mounts,
             by_user: false,
             ended: None,
         });

@@ -32,6 +32,13 @@ pub enum InitFailure {
         /// What the kernel said.
         errno: Errno,
     },
+    /// A part of a volume that is not within it.
+    Outside {
+        /// The volume's root.
+        base: PathBuf,
+        /// What was asked for.
+        subpath: PathBuf,
+    },
     /// A mount target that only masks may cover.
     InsideProc(PathBuf),
     /// Only a procfs may take the place of the container's own: what masks and checks go by is in it.
@@ -100,6 +107,12 @@ impl fmt::Display for InitFailure {
                 }
                 Ok(())
             }
+            InitFailure::Outside { base, subpath } => write!(
+                f,
+                "path concatenation escapes the base directory, base: {}, subpath: {}",
+                base.display(),
+                subpath.display()
+            ),
             InitFailure::InsideProc(target) => write!(f, "{target:?} cannot be mounted because it is inside /proc"),
             InitFailure::NotProc(target) => write!(f, "{target:?} cannot be mounted because it is not of type proc"),
             InitFailure::NotOrdinary(fstype) => {
@@ -144,6 +157,7 @@ impl InitFailure {
             InitFailure::UnknownUser(_)
             | InitFailure::UnknownGroup(_)
             | InitFailure::IdRange
+            | InitFailure::Outside { .. }
             | InitFailure::InsideProc(_)
             | InitFailure::NotProc(_)
             | InitFailure::NotOrdinary(_)
@@ -171,6 +185,7 @@ impl InitFailure {
             InitFailure::Mount { source, target, errno } => {
                 InitFailure::Mount { source: text(source), target: path(target), errno }
             }
+            InitFailure::Outside { base, subpath } => InitFailure::Outside { base: path(base), subpath: path(subpath) },
             InitFailure::InsideProc(target) => InitFailure::InsideProc(path(target)),
             InitFailure::NotProc(target) => InitFailure::NotProc(path(target)),
             InitFailure::WorkingDir(cwd, errno) => InitFailure::WorkingDir(path(cwd), errno),

@@ -3,6 +3,7 @@
 //! One clone3 makes the child in its new namespaces and its group; the rest is done by the child on itself, in `init.rs`, and told
 //! over the handshake. Where anything fails the child is killed and reaped before the error is returned.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
@@ -21,7 +22,7 @@ use crate::handshake::{self, FromInit, InitEnd, LauncherEnd, ToInit};
 use crate::init::{self, First};
 use crate::namespaces::{self, Entered, Joined};
 use crate::process::{MissingCwd, Plan, Reaper};
-use crate::rootfs::Sources;
+use crate::rootfs::{Given, Sources};
 use crate::seccomp::{Program, compile, docker_profile, running_kernel};
 use crate::sysctl;
 
@@ -32,6 +33,8 @@ pub struct Launch<'a> {
     pub bundle: &'a Bundle,
     /// Its root file system: a detached mount, in no mount table.
     pub rootfs: OwnedFd,
+    /// Mounts of the bundle that the caller has made, by their place in it: images, and what is shared with other containers.
+    pub mounts: BTreeMap<usize, OwnedFd>,
     /// The namespaces it joins.
     pub joined: Joined,
     /// Its streams; must agree with `bundle.process.terminal`.
@@ -75,8 +78,9 @@ pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
     sysctl::check(&bundle.sysctls, &bundle.namespaces)?;
     launch.joined.answers(&bundle.namespaces)?;
     let filter = filter(&bundle.seccomp, &bundle.process)?;
-    let shared_memory = launch.joined.shared_memory.take();
-    let sources = Sources::open(&bundle.mounts, shared_memory).map_err(LaunchError::Source)?;
+    let ids = bundle.namespaces.id_maps.as_ref().filter(|_| bundle.namespaces.user == Namespace::Private);
+    let given = Given { mounts: launch.mounts, shared_memory: launch.joined.shared_memory.take() };
+    let sources = Sources::open(&bundle.mounts, given, ids).map_err(LaunchError::Source)?;
     let (launcher_end, init_end) = handshake::pair().map_err(step("making the handshake's socket pair"))?;
     let init = if bundle.init { Reaper::TinyInit } else { Reaper::None };
     let new_network = bundle.namespaces.network == Namespace::Private && launch.joined.network.is_none();
@@ -94,7 +98,6 @@ pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
     let new = namespaces::new(&bundle.namespaces, &launch.joined);
     let child = start(new, launch.cgroup, init_end, |end| init::run(&first, end))?;
     let left = entered.leave();
-    let ids = bundle.namespaces.id_maps.as_ref().filter(|_| bundle.namespaces.user == Namespace::Private);
     // Nothing waits for the child's streams but the child: its copies must be the only ones.
     drop((launch.stdio, launch.rootfs, sources));
     left.and_then(|()| child.converse(&launcher_end, ids, LaunchError::Init))

@@ -5,8 +5,12 @@
 
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, StatxAttributes, StatxFlags, fstatfs, openat, openat2, statx,
+};
+use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, open_tree};
 use rustix::process::Pid;
 use rustix::thread::{LinkNameSpaceType, ThreadNameSpaceType, UnshareFlags, move_into_link_name_space};
@@ -43,6 +47,32 @@ pub fn shared_memory(mount_namespace: BorrowedFd<'_>) -> std::io::Result<OwnedFd
         Ok::<_, std::io::Error>(open_tree(&path, "", flags)?)
     })
 }
+
+/// The memory that is mounted at `path` of a mount namespace, as a mount of its own that is attached nowhere; none where there is
+/// something else by now. The path is another container's, so no link leads out of it, and what is found is looked at.
+///
+/// # Errors
+/// Of the kernel.
+pub fn memory_at(mount_namespace: BorrowedFd<'_>, path: &Path) -> std::io::Result<Option<OwnedFd>> {
+    sys::mntns::in_mounts_of(mount_namespace, || {
+        let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        let root = openat(CWD, "/", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let at = match openat2(&root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+            other => other?,
+        };
+        let stat = statx(&at, "", AtFlags::EMPTY_PATH, StatxFlags::empty())?;
+        let is_mount = stat.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+        if !is_mount || fstatfs(&at)?.f_type != TMPFS_MAGIC {
+            return Ok(None);
+        }
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+        Ok::<_, std::io::Error>(Some(open_tree(&at, "", flags)?))
+    })
+}
+
+/// linux/magic.h
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;
 
 impl Joined {
     /// Refuses a bundle that would otherwise run in the launcher's own namespace where it asked for another's.

@@ -10,10 +10,11 @@ use crate::bundle::{Rlimit, TimeOffsets};
 use crate::digest::ImageId;
 use crate::id::ContainerId;
 use crate::image::Healthcheck;
-use crate::mount::UserMount;
+use crate::mount::{Naming, UserMount, UserMountKind};
 use crate::platform::Platform;
 use crate::resources::Resources;
 use crate::time::Time;
+use crate::volume::VolumeName;
 
 /// `config.json`: written once, when the container is created.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -75,6 +76,23 @@ impl Config {
     pub fn args(&self) -> impl Iterator<Item = &String> {
         self.entrypoint.iter().flatten().chain(self.cmd.iter().flatten())
     }
+
+    /// The volumes it uses, each with who named it.
+    pub fn volumes_used(&self) -> impl Iterator<Item = (&VolumeName, Naming)> {
+        self.host.mounts.iter().filter_map(|mount| match &mount.kind {
+            UserMountKind::Volume { name, naming, .. } => Some((name, *naming)),
+            UserMountKind::Bind { .. } | UserMountKind::Tmpfs { .. } | UserMountKind::Image { .. } => None,
+        })
+    }
+
+    /// The images it cannot be started without: the one it was made from, and those that are mounted.
+    pub fn images_used(&self) -> impl Iterator<Item = &ImageId> {
+        let mounted = self.host.mounts.iter().filter_map(|mount| match &mount.kind {
+            UserMountKind::Image { image, .. } => Some(image),
+            UserMountKind::Bind { .. } | UserMountKind::Tmpfs { .. } | UserMountKind::Volume { .. } => None,
+        });
+        std::iter::once(&self.image).chain(mounted)
+    }
 }
 
 /// The three streams of a process.
@@ -91,8 +109,14 @@ pub struct Streams {
 /// What a container asks of its host.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HostConfig {
-    /// `-v`, `--mount`, `--tmpfs`, in order.
+    /// `-v`, `--mount`, `--tmpfs`, `--volumes-from` and the image's `VOLUME`s, in order.
     pub mounts: Vec<UserMount>,
+    /// `--volumes-from` as typed, kept for inspect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes_from: Vec<String>,
+    /// `--volume-driver` as typed; empty is `local`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub volume_driver: String,
     /// `--network`.
     pub network: NamespaceMode,
     /// `--pid`.

@@ -14,3 +14,4 @@ pub mod reference;
 pub mod resources;
 pub mod seccomp;
 pub mod time;
+pub mod volume;

@@ -151,7 +151,8 @@ impl Store {
                 continue;
             }
             if let Some(draft) = disk::read::<DraftRecord>(&self.drafts_dir().join(name))? {
-                reached.snapshots.extend(draft.layers.iter().map(|chain| chain.0.hex().to_owned()));
+                let layers = draft.layers.iter().chain(draft.mounted.values().flatten());
+                reached.snapshots.extend(layers.map(|chain| chain.0.hex().to_owned()));
             }
         }
         Ok(reached)

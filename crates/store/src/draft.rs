@@ -1,5 +1,6 @@
 //! Containers' writable layers.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -7,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use disk::{Durability, faults, remove_tree, write};
 use rustix::fs::RawMode;
+use spec::digest::{ChainId, ImageId};
 use spec::id::ContainerId;
 
 use crate::image::Image;
@@ -41,12 +43,38 @@ impl Store {
             return Err(StoreError::Gone(image.id.clone()));
         }
         let dir = self.draft_dir(id);
-        let made = self.make_draft(&dir, DraftRecord { layers, writes });
+        let made = self.make_draft(&dir, DraftRecord { layers, writes, mounted: BTreeMap::new() });
         if made.is_err() {
             // The first error is the one to tell; without its record it is garbage.
             let _ = self.remove_draft(id);
         }
         made
+    }
+
+    /// Keeps the layers of images that a container mounts, as long as its draft is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Gone`] when one of them was removed meanwhile.
+    pub fn keep_layers(&self, id: &ContainerId, images: &[Image]) -> Result<(), StoreError> {
+        let _held = self.share()?;
+        let mut record = self.draft_record(id)?;
+        for image in images {
+            if let Some(top) = image.chains.last()
+                && fs::symlink_metadata(self.snapshot(top)).is_err()
+            {
+                return Err(StoreError::Gone(image.id.clone()));
+            }
+            record.mounted.insert(image.id.clone(), image.chains.clone());
+        }
+        Ok(write(&self.draft_dir(id), &record, Durability::Volatile)?)
+    }
+
+    /// The layers of the images that a container mounts, lowest first.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDraft`].
+    pub fn kept_layers(&self, id: &ContainerId) -> Result<BTreeMap<ImageId, Vec<ChainId>>, StoreError> {
+        Ok(self.draft_record(id)?.mounted)
     }
 
     fn make_draft(&self, dir: &Path, record: DraftRecord) -> Result<(), StoreError> {

@@ -7,12 +7,13 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use disk::faults;
-use rustix::fs::{CWD, Mode, OFlags, open};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, mount, move_mount, open_tree,
 };
 use spec::bundle::{IdMap, IdMaps};
+use spec::digest::ChainId;
 use spec::id::ContainerId;
 use sys::fsids::as_owner;
 use sys::mntns::in_private_mounts;
@@ -26,6 +27,26 @@ use crate::store::{Store, StoreError};
 pub struct Mount<'a> {
     /// Under which owners the container's user namespace sees the files; none: as they are. On disk they never change.
     pub id_maps: Option<&'a IdMaps>,
+}
+
+/// How an image's files are mounted, for reading.
+#[derive(Clone, Copy, Debug)]
+pub struct MountImage<'a> {
+    /// As for a root file system.
+    pub id_maps: Option<&'a IdMaps>,
+    /// What shows where the image has nothing.
+    pub floor: Floor,
+    /// What is below its root, and nowhere else, whatever its links say: this is mounted alone.
+    pub beneath: Option<&'a Path>,
+}
+
+/// What lies below an image's lowest layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// What every container has.
+    Skeleton,
+    /// Nothing.
+    Bare,
 }
 
 /// Why a root file system could not be mounted.
@@ -78,11 +99,17 @@ fn refused<E: Into<io::Error>>(act: &'static str) -> impl FnOnce(E) -> MountErro
 struct Overlay {
     /// The highest first, as overlayfs counts.
     lowers: Vec<PathBuf>,
-    upper: PathBuf,
-    work: PathBuf,
+    /// Where writes go; none: nothing can be written.
+    top: Option<Top>,
     /// Any directory that may be hidden while an old kernel mounts.
     place: PathBuf,
     writes: Writes,
+}
+
+/// The writable layer, and a directory of overlayfs' own.
+struct Top {
+    upper: PathBuf,
+    work: PathBuf,
 }
 
 /// Never created nor followed: an image must not point into another directory, and a layer written out from `upper` must be whole.
@@ -100,9 +127,40 @@ impl Store {
     pub fn mount(&self, id: &ContainerId, request: Mount<'_>) -> Result<OwnedFd, MountError> {
         let overlay = self.overlay(id)?;
         faults::act("mount draft").map_err(refused("mount"))?;
-        let idmapped = request.id_maps.map(|maps| self.idmapped(maps)).transpose()?;
-        if overlay.lowers.is_empty() {
-            return overlay.bare(idmapped.as_ref(), self.root());
+        self.made(&overlay, request.id_maps)
+    }
+
+    /// Mounts an image's files, without putting them anywhere. The layers are given lowest first; whoever has them must keep them from
+    /// being collected.
+    ///
+    /// # Errors
+    /// [`MountError`].
+    pub fn mount_image(&self, layers: &[ChainId], request: MountImage<'_>) -> Result<OwnedFd, MountError> {
+        let mut lowers = self.layer_places(layers);
+        lowers.push(match request.floor {
+            Floor::Skeleton => self.skeleton(),
+            // An empty directory: overlayfs wants two lower ones where there is no upper one.
+            Floor::Bare => self.skeleton().join("proc"),
+        });
+        let overlay = Overlay { lowers, top: None, place: self.skeleton(), writes: Writes::Kept };
+        let mount = self.made(&overlay, request.id_maps)?;
+        let Some(beneath) = request.beneath else { return Ok(mount) };
+        // A part of a mount that is attached nowhere cannot be cloned before Linux 6.15.
+        in_private_mounts(|| {
+            attach(&mount, &overlay.place)?;
+            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+            let at = openat2(&mount, beneath, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve);
+            let at = at.map_err(refused("open the subpath of an image"))?;
+            let flags =
+                OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+            open_tree(&at, "", flags).map_err(refused("mount the subpath of an image"))
+        })
+    }
+
+    fn made(&self, overlay: &Overlay, id_maps: Option<&IdMaps>) -> Result<OwnedFd, MountError> {
+        let idmapped = id_maps.map(|maps| self.idmapped(maps)).transpose()?;
+        if let Some(alone) = overlay.alone() {
+            return bare(alone, idmapped.as_ref(), self.root());
         }
         let Some(idmapped) = idmapped else {
             return match overlay.modern()? {
@@ -111,7 +169,7 @@ impl Store {
             };
         };
         // overlayfs keeps the credentials of who mounts, and makes its own files with them: they must have an owner on disk.
-        let (uid, gid) = request.id_maps.map_or((0, 0), |maps| (root_of(&maps.uids), root_of(&maps.gids)));
+        let (uid, gid) = id_maps.map_or((0, 0), |maps| (root_of(&maps.uids), root_of(&maps.gids)));
         in_private_mounts(|| {
             attach(&idmapped, self.root())?;
             as_owner(uid, gid, || match overlay.modern()? {
@@ -135,7 +193,8 @@ impl Store {
             let mark = work.join("work/incompat");
             disk::remove_tree(&mark).map_err(StoreError::io("removing", &mark))?;
         }
-        Ok(Overlay { lowers, upper: dir.join("upper"), work, place: dir, writes: draft.writes })
+        let top = Some(Top { upper: dir.join("upper"), work });
+        Ok(Overlay { lowers, top, place: dir, writes: draft.writes })
     }
 
     /// The store's root seen through the maps.
@@ -165,8 +224,10 @@ impl Overlay {
             }
         }
         let set = |key, value: &Path| fsconfig_set_string(fs.as_fd(), key, value);
-        set("upperdir", &escaped(&self.upper)).map_err(|e| said("use the writable layer", e))?;
-        set("workdir", &escaped(&self.work)).map_err(|e| said("use the writable layer", e))?;
+        if let Some(top) = &self.top {
+            set("upperdir", &escaped(&top.upper)).map_err(|e| said("use the writable layer", e))?;
+            set("workdir", &escaped(&top.work)).map_err(|e| said("use the writable layer", e))?;
+        }
         for (key, value) in OPTIONS {
             fsconfig_set_string(fs.as_fd(), key, value).map_err(|e| said("set an overlay option", e))?;
         }
@@ -191,7 +252,10 @@ impl Overlay {
             Ok::<_, MountError>(text)
         };
         let lowers = self.lowers.iter().map(|path| short(path)).collect::<Result<Vec<_>, _>>()?.join(":");
-        let mut options = format!("lowerdir={lowers},upperdir={},workdir={}", short(&self.upper)?, short(&self.work)?);
+        let mut options = format!("lowerdir={lowers}");
+        if let Some(top) = &self.top {
+            options.push_str(&format!(",upperdir={},workdir={}", short(&top.upper)?, short(&top.work)?));
+        }
         for (key, value) in OPTIONS {
             options.push_str(&format!(",{key}={value}"));
         }
@@ -206,18 +270,27 @@ impl Overlay {
         open_tree(CWD, &self.place, flags).map_err(refused(act))
     }
 
-    /// Nothing lies below: the writable layer is all there is.
-    fn bare(&self, idmapped: Option<&OwnedFd>, root: &Path) -> Result<OwnedFd, MountError> {
-        let act = "mount the container's root file system";
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-        let clone = || open_tree(CWD, &self.upper, flags).map_err(refused(act));
-        match idmapped {
-            None => clone(),
-            Some(idmapped) => in_private_mounts(|| {
-                attach(idmapped, root)?;
-                clone()
-            }),
+    /// The one directory there is.
+    fn alone(&self) -> Option<&Path> {
+        match (&self.top, self.lowers.as_slice()) {
+            (Some(top), []) => Some(&top.upper),
+            (None, [lower]) => Some(lower),
+            (Some(_) | None, _) => None,
         }
+    }
+}
+
+/// One directory, without a file system above it.
+fn bare(dir: &Path, idmapped: Option<&OwnedFd>, root: &Path) -> Result<OwnedFd, MountError> {
+    let act = "mount the container's root file system";
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let clone = || open_tree(CWD, dir, flags).map_err(refused(act));
+    match idmapped {
+        None => clone(),
+        Some(idmapped) => in_private_mounts(|| {
+            attach(idmapped, root)?;
+            clone()
+        }),
     }
 }
 

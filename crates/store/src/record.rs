@@ -1,5 +1,7 @@
 //! What the store writes down. Every format is described in `docs/formats/store.md`.
 
+use std::collections::BTreeMap;
+
 use disk::Record;
 use serde::{Deserialize, Serialize};
 use spec::digest::{ChainId, DiffId, ImageId};
@@ -34,6 +36,9 @@ pub(crate) struct DraftRecord {
     /// Lowest first.
     pub(crate) layers: Vec<ChainId>,
     pub(crate) writes: Writes,
+    /// Layers of images that the container mounts: they stay as long as it is there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) mounted: BTreeMap<ImageId, Vec<ChainId>>,
 }
 
 /// What becomes of a container's writes when the machine loses power.
@@ -104,6 +109,9 @@ mod tests {
         }
         for writes in ["kept", "volatile"] {
             check::<DraftRecord>(&format!(r#"{{"layers":["{digest}"],"writes":"{writes}"}}"#));
+            check::<DraftRecord>(&format!(
+                r#"{{"layers":[],"writes":"{writes}","mounted":{{"{digest}":["{digest}"]}}}}"#
+            ));
         }
         let descriptor = format!(r#"{{"mediaType":"m","digest":"{digest}","size":1}}"#);
         for manifest in [&descriptor, "null"] {

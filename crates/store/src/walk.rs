@@ -20,7 +20,10 @@ pub struct Extent {
 }
 
 /// Adds a tree, or a file, up.
-pub(crate) fn extent(path: &Path) -> Result<Extent, StoreError> {
+///
+/// # Errors
+/// [`StoreError::Io`].
+pub fn extent(path: &Path) -> Result<Extent, StoreError> {
     let mut sum = Extent::default();
     let mut seen = HashSet::new();
     let mut add = |stat: &Stat| {

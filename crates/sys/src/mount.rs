@@ -40,6 +40,14 @@ impl Attributes {
         Attributes { set: u64::from(bits), clear: u64::from(atime), propagation: 0 }
     }
 
+    /// These are set, all others of the above are cleared.
+    #[must_use]
+    pub fn exactly(bits: u32) -> Attributes {
+        let all = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODIRATIME;
+        // Without a mode of access times asked for, the kernel's own: relatime, which is 0.
+        Attributes { set: u64::from(bits), clear: u64::from(MOUNT_ATTR__ATIME | all), propagation: 0 }
+    }
+
     /// The mount passes events on as said.
     #[must_use]
     pub fn propagation(to: Propagation) -> Attributes {

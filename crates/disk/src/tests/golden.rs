@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use spec::bundle::{Bundle, CgroupDriver, Namespace, Seccomp};
 use spec::container::{Config, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Settings};
 use spec::mount::{MountKind, Propagation, Submounts};
+use spec::volume::Volume;
 
 use super::{Dir, Durability, Home, Record, fs, read, replace, write};
 
@@ -63,7 +64,13 @@ fn config() {
         "submounts":"recursive"}}}},
         {{"target":"/y","readonly":false,"kind":{{"type":"bind","source":"/tmp","missing":"fail","propagation":"shared",
         "submounts":"none"}}}},
-        {{"target":"/t","readonly":false,"kind":{{"type":"tmpfs","size_bytes":9,"mode":448,"options":["exec"]}}}}],
+        {{"target":"/t","readonly":false,"kind":{{"type":"tmpfs","size_bytes":9,"mode":448,"options":["exec"]}}}},
+        {{"target":"/v","readonly":true,"asked":{{"short":"ro"}},"kind":{{"type":"volume","name":"v1","naming":"given","copy":"no",
+        "subpath":"s","recipe":{{"driver":"local","options":{{"type":"tmpfs"}},"labels":{{"l":"m"}}}}}}}},
+        {{"target":"/w","readonly":false,"asked":"target","kind":{{"type":"volume","name":"v2","naming":"anonymous","copy":"fill"}}}},
+        {{"target":"/i","readonly":true,"asked":"from","kind":{{"type":"image",
+        "image":"sha256:3ed1161d398743cd5eb907b5313fe85c0ab564ca42679b28414ca72433e41676","name":"busybox","subpath":"etc"}}}}],
+        "volumes_from":["c:ro"],"volume_driver":"local",
         "network":"default","pid":"private","ipc":"private","uts":"private","cgroupns":"default","userns":"host",
         "time":{{"monotonic_s":1,"boottime_s":-1}},"privileged":false,"cap_add":["NET_ADMIN"],"cap_drop":["MKNOD"],
         "security":{{"no_new_privileges":true,"seccomp":"default","apparmor":"p","systempaths_unconfined":false}},
@@ -79,6 +86,12 @@ fn config() {
     check_words::<SeccompChoice>(&[r#""default""#, r#""unconfined""#, r#"{"profile":"{}"}"#]);
     check_words::<LogDriver>(&[r#""json-file""#, r#""none""#]);
     check_words::<Submounts>(&[r#""recursive""#, r#""recursive-writable""#, r#""recursive-readonly""#, r#""none""#]);
+}
+
+#[test]
+fn volume() {
+    check::<Volume>(r#"{"created":"2026-01-02T15:04:05.123456789Z","labels":{"a":"b"},"options":{"type":"tmpfs"}}"#);
+    check::<Volume>(r#"{"created":"2026-01-02T15:04:05.123456789Z","labels":null,"options":null}"#);
 }
 
 #[test]
@@ -101,7 +114,11 @@ fn bundle() {
         "attributes":{{"nosuid":true,"nodev":true,"noexec":true}}}},
         {{"target":"/x","kind":{{"bind":{{"source":"/tmp","recursive":true}}}},"attributes":{{"readonly":true,"readonly_below":true,
         "noatime":true,"strictatime":true,"nodiratime":true}},"propagation":"rslave"}},
-        {{"target":"/sys/fs/cgroup","kind":"cgroup","attributes":{{}}}}],
+        {{"target":"/sys/fs/cgroup","kind":"cgroup","attributes":{{}}}},
+        {{"target":"/v","kind":{{"bind":{{"source":"/tmp","recursive":true,"beneath":"s","owners":"mapped"}}}},"attributes":{{}}}},
+        {{"target":"/m","kind":{{"filesystem":{{"fstype":"tmpfs","source":"m","options":[],"volume":"v1"}}}},"attributes":{{}}}},
+        {{"target":"/i","kind":{{"image":{{"layers":["sha256:3ed1161d398743cd5eb907b5313fe85c0ab564ca42679b28414ca72433e41676"],
+        "beneath":"etc"}}}},"attributes":{{}}}}],
         "devices":[{{"path":"/dev/f","kind":"c","major":1,"minor":5,"mode":438,"uid":0,"gid":0}}],"masked_paths":["/proc/kcore"],
         "readonly_paths":["/proc/bus"],"sysctls":{{"net.ipv4.ip_forward":"1"}},"cgroup":{{"parent":"/p","driver":"auto"}},
         "resources":{RESOURCES},"seccomp":"default","init":true}}"#

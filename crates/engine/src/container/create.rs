@@ -1,13 +1,14 @@
 //! `create`: a record, a name and a writable layer; nothing runs yet.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use disk::{Durability, links, write};
 use spec::container::{Config, HostConfig, NamespaceMode, Settings, Streams};
 use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use spec::image::{Healthcheck, RunConfig};
-use spec::mount::{MissingSource, UserMountKind};
+use spec::mount::{Asked, CopyUp, MissingSource, Naming, UserMount, UserMountKind};
 use spec::resources::For;
 use store::Image;
 
@@ -15,7 +16,7 @@ use super::{Record, find};
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
-use crate::names;
+use crate::{names, volume};
 
 /// What a user may say about the fixed part of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,18 +110,19 @@ pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -
         return Err(Error::Invalid("no command specified".into()));
     }
 
-    let warnings = warnings(&config);
+    let mut warnings = warnings(&config);
     let made = make(host, image, name, &mut config, &settings, durability);
     if made.is_err() {
         // The first error is the one to tell; what this cannot finish, the next command finds in limbo.
         let _ = host.sweep();
     }
-    made?;
+    warnings.extend(made?);
     host.note_named(&config, &config.name, ContainerAct::Create);
     Ok(Created { id, record: Record { config, settings }, warnings })
 }
 
-/// Made in limbo, where a crash leaves it to the next command; the commit is the moment the container comes to be.
+/// Made in limbo, where a crash leaves it to the next command; the commit is the moment the container comes to be. What the user should
+/// know of its mounts comes back.
 fn make(
     host: &Host,
     image: &Image,
@@ -128,7 +130,7 @@ fn make(
     config: &mut Config,
     settings: &Settings,
     durability: Durability,
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
     let making = host.home.begin(&config.id).map_err(Error::io("making the container's directory"))?;
     config.name = claim_name(host, &config.id, name)?;
     if config.host.auto_remove {
@@ -136,9 +138,16 @@ fn make(
     } else {
         host.store.draft(&config.id, Some(image))?;
     }
+    if config.images_used().nth(1).is_some() {
+        let mounted = config.images_used().skip(1).map(|id| host.store.image(id));
+        host.store.keep_layers(&config.id, &mounted.collect::<Result<Vec<_>, _>>()?)?;
+    }
+    // Before its anonymous volumes are made: by this record the sweep knows them.
     write(making.dir(), config, durability)?;
     write(making.dir(), settings, durability)?;
-    making.commit(durability).map_err(Error::io("making the container's directory"))
+    let (_holds, notes) = volume::provide(host, image, config)?;
+    making.commit(durability).map_err(Error::io("making the container's directory"))?;
+    Ok(notes)
 }
 
 /// An identifier whose short form is not all digits, because it becomes the host name.
@@ -237,12 +246,6 @@ fn warnings(config: &Config) -> Vec<String> {
     if config.host.network == NamespaceMode::Default {
         warnings.push("the default bridge network is not there yet in kist: the container has a loopback device only (--network host shares the host's network, --network none says that it needs none)".into());
     }
-    if !config.volumes.is_empty() {
-        warnings.push(format!(
-            "volumes are not there yet in kist: {} lies in the container's own layer and goes with it",
-            config.volumes.join(", ")
-        ));
-    }
     warnings
 }
 
@@ -263,9 +266,12 @@ pub fn config(host: &Host, image: &Image, request: Create, id: ContainerId) -> R
     crate::bundle::replace_env(&mut env, &request.env);
     let mut labels = defaults.labels.clone();
     labels.extend(request.labels);
-    let union = |image: Vec<String>, own: Vec<String>| {
+    let union = |image: Vec<String>, own: Vec<String>| -> Vec<String> {
         image.into_iter().chain(own).collect::<BTreeSet<_>>().into_iter().collect()
     };
+    let volumes = union(defaults.volumes.keys().cloned().collect(), request.volumes);
+    let hostname = hostname(host, &request.host, request.hostname, &id)?;
+    let mounts = mounts(host, request.host.mounts, &request.host.volumes_from, &volumes)?;
     Ok(Config {
         name: String::new(),
         created: super::now(),
@@ -281,17 +287,83 @@ pub fn config(host: &Host, image: &Image, request: Create, id: ContainerId) -> R
         open_stdin: request.open_stdin,
         stdin_once: request.stdin_once,
         attach: request.attach,
-        hostname: hostname(host, &request.host, request.hostname, &id)?,
+        hostname,
         domainname: request.domainname.unwrap_or_default(),
         labels,
         exposed_ports: union(defaults.exposed_ports.keys().cloned().collect(), request.exposed_ports),
-        volumes: union(defaults.volumes.keys().cloned().collect(), request.volumes),
+        volumes,
         stop_signal: request.stop_signal.or_else(|| defaults.stop_signal.clone()),
         stop_timeout_s: request.stop_timeout_s.or(defaults.stop_timeout),
         healthcheck: merge_health(defaults.healthcheck.clone(), request.healthcheck),
-        host: request.host,
+        host: HostConfig { mounts, ..request.host },
         id,
     })
+}
+
+/// The user's mounts; then those of other containers (`--volumes-from`), of which the last one counts; then a volume without a name for
+/// each place that wants one and has none (moby `registerMountPoints`, `createContainerVolumesOS`).
+fn mounts(
+    host: &Host,
+    own: Vec<UserMount>,
+    volumes_from: &[String],
+    volumes: &[String],
+) -> Result<Vec<UserMount>, Error> {
+    let mut from: BTreeMap<PathBuf, UserMount> = BTreeMap::new();
+    for spec in volumes_from {
+        for mount in mounts_from(host, spec)? {
+            from.insert(mount.target.clone(), mount);
+        }
+    }
+    let mut mounts = own;
+    let has = |mounts: &[UserMount], target: &Path| mounts.iter().any(|mount| mount.target == target);
+    from.retain(|target, _| !has(&mounts, target));
+    mounts.extend(from.into_values());
+    for path in volumes {
+        let target: PathBuf = Path::new("/").join(path).components().collect();
+        if target == Path::new("/") {
+            return Err(Error::Invalid("invalid specification: destination can't be '/'".into()));
+        }
+        if !has(&mounts, &target) {
+            let kind = UserMountKind::Volume {
+                name: volume::new_name()?,
+                naming: Naming::Anonymous,
+                copy: CopyUp::Fill,
+                subpath: None,
+                recipe: None,
+            };
+            mounts.push(UserMount { target, readonly: false, asked: Asked::Target, kind });
+        }
+    }
+    Ok(mounts)
+}
+
+/// `CONTAINER[:MODE]`: its volumes and bind mounts; memory is its own.
+fn mounts_from(host: &Host, spec: &str) -> Result<Vec<UserMount>, Error> {
+    if spec.is_empty() {
+        return Err(Error::Invalid("volumes-from specification cannot be an empty string".into()));
+    }
+    let (name, mode) = spec.split_once(':').unwrap_or((spec, ""));
+    let known = |word: &str| matches!(word, "ro" | "rw" | "z" | "Z");
+    let refused = || Error::Invalid(format!("invalid mode: {mode}"));
+    let words: Vec<&str> = mode.split(',').filter(|_| !mode.is_empty()).collect();
+    let limits = words.iter().filter(|word| matches!(**word, "ro" | "rw")).count();
+    if !words.iter().all(|word| known(word)) || limits > 1 || words.len() - limits > 1 {
+        return Err(refused());
+    }
+    let readonly = words.contains(&"ro");
+    let record = find::record(host, &find::find(host, name)?)?;
+    let kept = |mount: UserMount| {
+        let kind = match mount.kind {
+            // Filled already, or to stay empty.
+            UserMountKind::Volume { name, naming, subpath, recipe, .. } => {
+                UserMountKind::Volume { name, naming, subpath, recipe, copy: CopyUp::No }
+            }
+            kind @ (UserMountKind::Bind { .. } | UserMountKind::Image { .. }) => kind,
+            UserMountKind::Tmpfs { .. } => return None,
+        };
+        Some(UserMount { kind, readonly: mount.readonly || readonly, asked: Asked::From, target: mount.target })
+    };
+    Ok(record.config.host.mounts.into_iter().filter_map(kept).collect())
 }
 
 fn hostname(host: &Host, options: &HostConfig, asked: Option<String>, id: &ContainerId) -> Result<String, Error> {

@@ -5,7 +5,7 @@
 //! Docker. Everything is reached from the root's descriptor by openat2(2), which takes the root for `/` whatever links say, and no
 //! program or library of the container is ever run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -19,7 +19,8 @@ use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat2, rea
 use rustix::io::Errno;
 use spec::bundle::{IdMap, IdMaps};
 use spec::container::{Config, NamespaceMode};
-use store::Mount;
+use spec::mount::{Mount, MountKind};
+use store::{Floor, MountImage};
 
 use super::{Record, visit};
 use crate::bundle;
@@ -71,10 +72,12 @@ impl Files {
         let etc = ["hosts", "hostname", "resolv.conf"].map(|name| (Path::new("/etc").join(name), dir.join(name)));
         // Made when it starts.
         let etc = etc.into_iter().filter(|(_, source)| source.symlink_metadata().is_ok()).collect();
-        let mounts = bundle::file_mounts(config, etc)?;
+        let mounts = bundle::file_mounts(config, &visit::sources(host, config)?, etc)?;
         let Bare { root, ids, kept } = Bare::open(host, record)?;
+        let images = images(host, &mounts, ids.as_ref())?;
         let access = if config.host.readonly_rootfs { Access::Readonly } else { Access::AsItIs };
-        let view = View::new(root, &mounts, &dir, access).map_err(Error::other("mounting the container's files"))?;
+        let view =
+            View::new(root, &mounts, images, &dir, access).map_err(Error::other("mounting the container's files"))?;
         Ok(Files { view, ids, _kept: kept })
     }
 
@@ -131,6 +134,19 @@ impl Files {
         }
         Ok(absolute(done.iter()))
     }
+}
+
+/// The images among the mounts, by their place.
+fn images(host: &Host, mounts: &[Mount], ids: Option<&IdMaps>) -> Result<BTreeMap<usize, OwnedFd>, Error> {
+    let mut made = BTreeMap::new();
+    for (place, mount) in mounts.iter().enumerate() {
+        if let MountKind::Image { layers, beneath } = &mount.kind {
+            let request = MountImage { id_maps: ids, floor: Floor::Bare, beneath: beneath.as_deref() };
+            let image = host.store.mount_image(layers, request);
+            made.insert(place, image.map_err(Error::other("mounting the container's images"))?);
+        }
+    }
+    Ok(made)
 }
 
 fn absolute<'a>(parts: impl Iterator<Item = &'a Vec<u8>>) -> Vec<u8> {
@@ -225,7 +241,7 @@ fn id_maps(mut file: File) -> std::io::Result<Vec<IdMap>> {
 
 fn at_rest(host: &Host, config: &Config, kept: Kept) -> Result<Bare, Error> {
     let ids = (config.host.userns == NamespaceMode::Private).then(facts::subordinate_ids);
-    let mounted = host.store.mount(&config.id, Mount { id_maps: ids.as_ref() });
+    let mounted = host.store.mount(&config.id, store::Mount { id_maps: ids.as_ref() });
     let root = mounted.map_err(Error::other("mounting the container's layers"))?;
     Ok(Bare { root, ids, kept })
 }

@@ -8,7 +8,7 @@ use spec::id::ContainerId;
 use spec::time::Time;
 
 use super::list;
-use super::remove::{IfRunning, remove};
+use super::remove::{IfRunning, Remove, Volumes, remove};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -37,7 +37,8 @@ pub fn prune(host: &Host, wanted: &dyn Fn(Time, &BTreeMap<String, String>) -> bo
             continue;
         }
         let size = host.store.draft_size_bytes(&config.id).unwrap_or(0);
-        match remove(host, &config.id, IfRunning::Refuse) {
+        // As with Docker, its volumes are for `volume prune`.
+        match remove(host, &config.id, Remove { if_running: IfRunning::Refuse, volumes: Volumes::Keep }) {
             Ok(()) => {
                 pruned.removed.push(config.id.clone());
                 pruned.freed_bytes += size;

@@ -1,5 +1,6 @@
 //! Reaching a container's monitor: the one that lives, or a new one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -8,13 +9,15 @@ use monitor::protocol::{Ask, Tell};
 use monitor::{Ahead, Berth, Client, ClientError, Spawned};
 use spec::bundle::Bundle;
 use spec::container::{Config, HostConfig, NamespaceMode};
+use spec::digest::{ChainId, ImageId};
 use spec::id::ContainerId;
 use spec::mount::{MissingSource, UserMountKind};
 
 use super::{Record, find};
+use crate::bundle::{Facts, Sources};
 use crate::error::Error;
 use crate::host::Host;
-use crate::{bundle, etc, facts};
+use crate::{bundle, etc, facts, volume};
 
 /// The monitor of a container that runs, or none.
 pub(super) fn living(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
@@ -89,8 +92,21 @@ fn bundle_of(host: &Host, record: &Record) -> Result<Bundle, Error> {
     make_sources(&record.config)?;
     check_joined(host, &record.config)?;
     let etc = etc::write(&record.config, &host.home.container(&record.config.id))?;
-    let facts = facts::gather(&record.config, etc)?;
+    let facts = Facts { sources: sources(host, &record.config)?, ..facts::gather(&record.config, etc)? };
     bundle::new(&record.config, &record.settings, &facts)
+}
+
+/// What the volumes and images are mounted from.
+pub(super) fn sources(host: &Host, config: &Config) -> Result<Sources, Error> {
+    Ok(Sources { volumes: volume::finish(host, config)?, layers: layers(host, config)? })
+}
+
+/// The layers of the images that are mounted.
+fn layers(host: &Host, config: &Config) -> Result<BTreeMap<ImageId, Vec<ChainId>>, Error> {
+    if config.images_used().nth(1).is_none() {
+        return Ok(BTreeMap::new());
+    }
+    Ok(host.store.kept_layers(&config.id)?)
 }
 
 /// `-v` makes the directories it names.

@@ -45,7 +45,7 @@ pub fn require(image: &Image, name: &str, wanted: &Platform) -> Result<(), Error
     )))
 }
 
-/// The containers of each image.
+/// The containers of each image: made from it, or with a mount of it.
 ///
 /// # Errors
 /// Of the files.
@@ -54,7 +54,12 @@ pub fn users(host: &Host) -> Result<BTreeMap<ImageId, Vec<ContainerId>>, Error> 
     for id in find::all(host)? {
         // One that was removed since the listing uses nothing.
         if let Some(config) = read::<Config>(&host.home.container(&id))? {
-            users.entry(config.image).or_default().push(id);
+            for image in config.images_used() {
+                let of = users.entry(image.clone()).or_default();
+                if !of.contains(&id) {
+                    of.push(id.clone());
+                }
+            }
         }
     }
     Ok(users)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use engine::system::df::{Disk, df};
+use engine::system::df::{Disk, VolumeUsage, df};
 use engine::{Host, image};
 use monitor::status::Phase;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::units::human_size;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
 use crate::wire::container_row::{self, Reader, Width};
 use crate::wire::from_image::Shown;
+use crate::wire::volume::{self, VolumeRow};
 use crate::wire::{from_container, from_image, image_row};
 
 /// `kist system df`.
@@ -47,6 +48,8 @@ const IMAGES: &str = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}
 
 const CONTAINERS: &str = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t\
     {{.Status}}\t{{.Names}}";
+
+const VOLUMES: &str = "table {{.Name}}\t{{.Links}}\t{{.Size}}";
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let format = match args.text("format") {
@@ -117,7 +120,6 @@ fn kinds(disk: &Disk) -> [Kind; 4] {
         .map(|view| &view.config.id)
         .collect();
     let stopped = usage.drafts.iter().filter(|(id, _)| !running.contains(id));
-    let none = |name| Kind { name, total: 0, active: 0, size: 0, reclaimable: 0 };
     [
         Kind {
             name: "Images",
@@ -134,8 +136,14 @@ fn kinds(disk: &Disk) -> [Kind; 4] {
             size: usage.drafts.iter().map(|(_, extent)| extent.disk_bytes).sum(),
             reclaimable: stopped.map(|(_, extent)| extent.disk_bytes).sum(),
         },
-        none("Local Volumes"),
-        none("Build Cache"),
+        Kind {
+            name: "Local Volumes",
+            total: disk.volumes.len(),
+            active: disk.volumes.iter().filter(|volume| volume.links > 0).count(),
+            size: disk.volumes.iter().map(|volume| volume.disk_bytes).sum(),
+            reclaimable: disk.volumes.iter().filter(|volume| volume.links == 0).map(|volume| volume.disk_bytes).sum(),
+        },
+        Kind { name: "Build Cache", total: 0, active: 0, size: 0, reclaimable: 0 },
     ]
 }
 
@@ -156,14 +164,18 @@ fn verbose(host: &Host, disk: &Disk) -> Result<String, Report> {
         let own = disk.usage.drafts.iter().find(|(draft, _)| draft == id).map_or(0, |(_, extent)| extent.disk_bytes);
         containers.push(from_container::row(view, Some((own, 0)), &reader));
     }
+    let usage = |volume: &VolumeUsage| VolumeRow::new(&volume.view, Some((volume.links, volume.disk_bytes)));
+    let volumes: Vec<VolumeRow> = disk.volumes.iter().map(usage).collect();
     let table = |format: &str, columns, rows: &[&dyn Row]| -> Result<String, Report> {
         listing::render(&Listing::parse(format).map_err(listing::refused)?, columns, rows)
     };
     let images: Vec<&dyn Row> = images.iter().map(|row| row as &dyn Row).collect();
     let containers: Vec<&dyn Row> = containers.iter().map(|row| row as &dyn Row).collect();
+    let volumes: Vec<&dyn Row> = volumes.iter().map(|row| row as &dyn Row).collect();
     Ok(format!(
-        "Images space usage:\n\n{}\nContainers space usage:\n\n{}",
+        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}",
         table(IMAGES, image_row::COLUMNS, &images)?,
-        table(CONTAINERS, container_row::COLUMNS, &containers)?
+        table(CONTAINERS, container_row::COLUMNS, &containers)?,
+        table(VOLUMES, volume::COLUMNS, &volumes)?
     ))
 }

@@ -1,4 +1,4 @@
-//! `kist inspect`, `kist container inspect` and `kist image inspect`.
+//! `kist inspect`, `kist container inspect`, `kist image inspect` and `kist volume inspect`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use engine::container::{find, list};
 use engine::image::pull::Pull;
 use engine::registry::Session;
 use engine::system::facts::cgroups;
-use engine::{Error, Host, image};
+use engine::{Error, Host, image, volume};
 use serde::Serialize;
 use spec::platform::Platform;
 use spec::reference::ReferenceError;
@@ -22,7 +22,8 @@ use crate::wire::container::{ContainerInspect, GraphDriver};
 use crate::wire::from_container::{self, Surroundings};
 use crate::wire::go::Map;
 use crate::wire::image::ImageInspect;
-use crate::wire::{from_image, json};
+use crate::wire::volume::VolumeInspect;
+use crate::wire::{self, from_image, json};
 
 /// `kist inspect`.
 pub(crate) static INSPECT: Verb = Verb {
@@ -41,7 +42,8 @@ pub(crate) static INSPECT: Verb = Verb {
             None => Kind::Any,
             Some("container") => Kind::Container,
             Some("image") => Kind::Image,
-            Some("network" | "volume" | "plugin" | "node" | "service" | "secret" | "config" | "task") => Kind::None,
+            Some("volume") => Kind::Volume,
+            Some("network" | "plugin" | "node" | "service" | "secret" | "config" | "task") => Kind::None,
             Some(other) => return Err(Report::plain(format!("{other:?} is not a valid value for --type"))),
         };
         run(cli, args, kind)
@@ -82,14 +84,26 @@ pub(crate) static IMAGE_INSPECT: Verb = Verb {
     run: inspect_image,
 };
 
+/// `kist volume inspect`.
+pub(crate) static VOLUME_INSPECT: Verb = Verb {
+    name: "volume inspect",
+    aliases: &[],
+    usage: "[OPTIONS] VOLUME [VOLUME...]",
+    about: "Display detailed information on one or more volumes",
+    words: Words::AtLeast(1),
+    flags: &[&[FORMAT]],
+    run: |cli, args| run(cli, args, Kind::Volume),
+};
+
 const FORMAT: Flag = short('f', "format", Takes::One("string"), OBJECT_FORMAT);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Containers first, then images.
+    /// Containers first, then images, then volumes.
     Any,
     Container,
     Image,
+    Volume,
     /// What there is none of yet.
     None,
 }
@@ -100,12 +114,13 @@ enum Kind {
 enum Object {
     Container(Box<ContainerInspect>),
     Image(Box<ImageInspect>),
+    Volume(VolumeInspect),
 }
 
 fn run(cli: &Cli, args: &Args, kind: Kind) -> Result<u8, Report> {
     let template = template(args)?;
     let host = cli.host()?;
-    let with_sizes = kind != Kind::Image && args.on("size");
+    let with_sizes = matches!(kind, Kind::Any | Kind::Container) && args.on("size");
     show(args, template.as_ref(), &|name| object(&host, name, kind, with_sizes))
 }
 
@@ -169,6 +184,7 @@ fn render(template: &Template, object: &Object) -> Result<String, String> {
     let rendered = match object {
         Object::Container(container) => template.render_typed(container),
         Object::Image(image) => template.render_typed(image),
+        Object::Volume(volume) => template.render_typed(volume),
     };
     rendered.map_err(|error| error.to_string())
 }
@@ -199,12 +215,19 @@ fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Objec
             Err(error) => return Err(error.into()),
         }
     }
+    if matches!(kind, Kind::Any | Kind::Image) {
+        match view(host, name, None) {
+            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => {}
+            other => return other.map_err(Missing::from),
+        }
+    }
     match kind {
-        Kind::Any | Kind::Image => match view(host, name, None) {
-            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => Err(Missing::Object),
-            other => other.map_err(Missing::from),
+        Kind::Any | Kind::Volume => match volume::list::view(host, name) {
+            Ok(view) => Ok(Object::Volume(wire::volume::inspect(&view, &jiff::tz::TimeZone::system()))),
+            Err(Error::NotFound(_)) if kind == Kind::Any => Err(Missing::Object),
+            Err(error) => Err(error.into()),
         },
-        Kind::Container | Kind::None => Err(Missing::Object),
+        Kind::Container | Kind::Image | Kind::None => Err(Missing::Object),
     }
 }
 
@@ -245,6 +268,7 @@ fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<Contain
         settings: find::record(host, id)?.settings,
         cgroups: cgroups(),
         dir: host.home.container(id),
+        volumes: host.home.volumes(),
         graph: graph(&data),
         sizes: if with_sizes { Some(sizes(host, view)?) } else { None },
     };

@@ -103,7 +103,11 @@ fn info(facts: Facts, root: String) -> Info {
         containers_stopped: facts.stopped,
         images: facts.images,
         driver: "overlay2".to_owned(),
-        plugins: Plugins { volume: Vec::new(), network: words(&["host", "null"]), log: words(&["json-file", "none"]) },
+        plugins: Plugins {
+            volume: words(&["local"]),
+            network: words(&["host", "null"]),
+            log: words(&["json-file", "none"]),
+        },
         logging_driver: "json-file".to_owned(),
         cgroup_version: match facts.cgroups {
             CgroupVersion::V1 => "1".to_owned(),
@@ -142,6 +146,7 @@ fn text(info: &Info) -> String {
     let memory = bytes_size(info.mem_total as f64);
     let Info { containers, containers_running, containers_paused, containers_stopped, images, .. } = info;
     let log = info.plugins.log.join(" ");
+    let volume = info.plugins.volume.join(" ");
     let network = info.plugins.network.join(" ");
     let Info { server_version, driver, logging_driver, cgroup_version, default_runtime, .. } = info;
     let Info { kernel_version, operating_system, os_type, architecture, cpus, name, docker_root_dir, .. } = info;
@@ -149,7 +154,7 @@ fn text(info: &Info) -> String {
         "Client:\n Version:    {server_version}\n Context:    default\n Debug Mode: false\n\nServer:\n \
          Containers: {containers}\n  Running: {containers_running}\n  Paused: {containers_paused}\n  Stopped: {containers_stopped}\n \
          Images: {images}\n Server Version: {server_version}\n Storage Driver: {driver}\n Logging Driver: {logging_driver}\n \
-         Cgroup Version: {cgroup_version}\n Plugins:\n  Network: {network}\n  Log: {log}\n Swarm: inactive\n \
+         Cgroup Version: {cgroup_version}\n Plugins:\n  Volume: {volume}\n  Network: {network}\n  Log: {log}\n Swarm: inactive\n \
          Runtimes: {default_runtime}\n Default Runtime: {default_runtime}\n Security Options:\n{security} \
          Kernel Version: {kernel_version}\n Operating System: {operating_system}\n OSType: {os_type}\n \
          Architecture: {architecture}\n CPUs: {cpus}\n Total Memory: {memory}\n Name: {name}\n \
@@ -197,6 +202,7 @@ mod tests {
              Logging Driver: json-file
              Cgroup Version: 2
              Plugins:
+              Volume: local
               Network: host null
               Log: json-file none
              Swarm: inactive

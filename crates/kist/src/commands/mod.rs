@@ -41,6 +41,7 @@ mod tag;
 mod top;
 mod update;
 pub(crate) mod version;
+mod volume;
 mod wait;
 
 use std::fmt::Write as _;
@@ -106,6 +107,11 @@ pub(crate) static VERBS: &[&Verb] = &[
     &system::SYSTEM_CHECK,
     &system::SYSTEM_START,
     &registry::REGISTRY_SERVE,
+    &volume::VOLUME_CREATE,
+    &inspect::VOLUME_INSPECT,
+    &volume::VOLUME_LS,
+    &prune::VOLUME_PRUNE,
+    &volume::VOLUME_RM,
 ];
 
 /// Shown first in the help text.
@@ -117,6 +123,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("image", "Manage images"),
     ("registry", "Serve images"),
     ("system", "Manage kist"),
+    ("volume", "Manage volumes"),
 ];
 
 /// Flags that stand before the verb.
@@ -147,7 +154,6 @@ const NOT_YET: &[&str] = &[
     "stack",
     "swarm",
     "trust",
-    "volume",
 ];
 
 /// A file that the user named cannot be opened; Go's words.
@@ -461,6 +467,7 @@ mod tests {
                   image       Manage images
                   registry    Serve images
                   system      Manage kist
+                  volume      Manage volumes
 
                 Commands:
                   attach      Attach local standard input, output, and error streams to a running container

@@ -1,9 +1,10 @@
-//! `kist container prune`, `kist image prune` and `kist system prune`.
+//! `kist container prune`, `kist image prune`, `kist volume prune` and `kist system prune`.
 
 use std::collections::BTreeMap;
 
 use engine::container::prune as container;
 use engine::image::prune::{self as image, Which};
+use engine::volume::prune::{self as volume, Which as WhichVolumes};
 use jiff::Timestamp;
 use spec::time::Time;
 use store::Removed;
@@ -60,6 +61,35 @@ pub(crate) static IMAGE_PRUNE: Verb = Verb {
     },
 };
 
+/// `kist volume prune`.
+pub(crate) static VOLUME_PRUNE: Verb = Verb {
+    name: "volume prune",
+    aliases: &[],
+    usage: "[OPTIONS]",
+    about: "Remove unused local volumes",
+    words: Words::None,
+    flags: &[&[
+        short('a', "all", Takes::Switch, "Remove all unused volumes, not just anonymous ones"),
+        flag("filter", Takes::List("filter"), "Provide filter values (e.g. \"label=<label>\")"),
+        FORCE,
+    ]],
+    run: |cli, args| {
+        let sift = Sift::new(args, &["all", "label", "label!"])?;
+        if args.on("all") && sift.filters.has("all") {
+            return Err(Report::plain("conflicting options: cannot specify both --all and --filter all=1"));
+        }
+        let all = args.on("all") || sift.filters.flag("all").map_err(bad_filter)? == Some(true);
+        let what = if args.on("all") { "all" } else { "anonymous" };
+        let warning = format!("WARNING! This will remove {what} local volumes not used by at least one container.\n");
+        if !confirmed(args, &warning) {
+            return Ok(0);
+        }
+        let (text, freed) = volumes(cli, &sift, if all { WhichVolumes::All } else { WhichVolumes::Anonymous })?;
+        tell(&text, freed);
+        Ok(0)
+    },
+};
+
 /// `kist system prune`.
 pub(crate) static SYSTEM_PRUNE: Verb = Verb {
     name: "system prune",
@@ -110,8 +140,12 @@ struct Sweep {
 /// In Docker's order: what holds others first.
 static SWEEPS: &[Sweep] = &[
     Sweep { called: |_| "all stopped containers", only_with: None, run: |cli, sift, _| containers(cli, sift) },
-    // Here come "all networks not used by at least one container", and with `--volumes` "all anonymous volumes not used by at least one
-    // container", once there are any.
+    // Here comes "all networks not used by at least one container".
+    Sweep {
+        called: |_| "all anonymous volumes not used by at least one container",
+        only_with: Some("volumes"),
+        run: |cli, sift, _| volumes(cli, sift, WhichVolumes::Anonymous),
+    },
     Sweep { called: images_called, only_with: None, run: images },
 ];
 
@@ -164,6 +198,16 @@ fn images(cli: &Cli, sift: &Sift, which: Which) -> Result<(String, u64), Report>
             Removed::Untagged(name) => text.push_str(&format!("untagged: {}\n", name.familiar())),
             Removed::Deleted(digest) => text.push_str(&format!("deleted: {digest}\n")),
         }
+    }
+    Ok((text, pruned.freed_bytes))
+}
+
+fn volumes(cli: &Cli, sift: &Sift, which: WhichVolumes) -> Result<(String, u64), Report> {
+    let pruned = volume::prune(&cli.host()?, which, &|labels| sift.wants(None, labels))?;
+    let mut text = String::new();
+    if !pruned.removed.is_empty() {
+        text.push_str("Deleted Volumes:\n");
+        pruned.removed.iter().for_each(|name| text.push_str(&format!("{name}\n")));
     }
     Ok((text, pruned.freed_bytes))
 }

@@ -163,6 +163,8 @@ impl Sift {
 fn is_mount(mount: &spec::mount::UserMount, wanted: &str) -> bool {
     let source = match &mount.kind {
         UserMountKind::Bind { source, .. } => source.to_str() == Some(wanted),
+        UserMountKind::Volume { name, .. } => name.as_str() == wanted,
+        UserMountKind::Image { name, .. } => name == wanted,
         UserMountKind::Tmpfs { .. } => false,
     };
     source || mount.target.to_str() == Some(wanted)

@@ -2,7 +2,7 @@
 
 use engine::Error;
 use engine::container::find;
-use engine::container::remove::{IfRunning, remove};
+use engine::container::remove::{IfRunning, Remove, Volumes, remove};
 
 use super::each::{Done, each_done};
 use crate::verb::{Takes, Verb, Words, short};
@@ -22,8 +22,11 @@ pub(crate) static RM: Verb = Verb {
     run: |cli, args| {
         let host = cli.host()?;
         let force = args.on("force");
-        let if_running = if force { IfRunning::Kill } else { IfRunning::Refuse };
-        let act = |name: &str| match find(&host, name).and_then(|id| remove(&host, &id, if_running)) {
+        let how = Remove {
+            if_running: if force { IfRunning::Kill } else { IfRunning::Refuse },
+            volumes: if args.on("volumes") { Volumes::Remove } else { Volumes::Keep },
+        };
+        let act = |name: &str| match find(&host, name).and_then(|id| remove(&host, &id, how)) {
             // What is gone already is what was wanted.
             Err(Error::NotFound(_)) if force => Ok(Done::Silent),
             other => Ok(other.map(|()| Done::Said)?),

@@ -148,8 +148,6 @@ const NOT_YET: &[&str] = &[
     "publish",
     "publish-all",
     "storage-opt",
-    "volume-driver",
-    "volumes-from",
 ];
 
 /// The request behind the flags and words of `create` and `run`.
@@ -174,7 +172,7 @@ pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Resul
     let [image, command @ ..] = args.words() else { return Err(Report::plain("no image")) };
     let tty = args.on("tty");
     let owned = |long: &str| args.text(long).map(str::to_owned);
-    let (mounts, volumes) = mounts(cli, args)?;
+    let (mounts, volumes) = mounts(cli, host, verb, args)?;
     Ok(Create {
         name: owned("name"),
         image_name: image.clone(),
@@ -267,22 +265,20 @@ fn health(verb: &Verb, args: &Args) -> Result<Option<Healthcheck>, Report> {
     Ok((check != Healthcheck::default()).then_some(check))
 }
 
-fn mounts(cli: &Cli, args: &Args) -> Result<(Vec<spec::mount::UserMount>, Vec<String>), Report> {
+type Mounts = (Vec<spec::mount::UserMount>, Vec<String>);
+
+fn mounts(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<Mounts, Report> {
     let cwd = cli.working_dir();
     let mut mounts = Vec::new();
     let mut anonymous = Vec::new();
-    let volumes = args.list("volume").into_iter().map(|text| mount::volume(text, cwd));
-    let long = args.list("mount").into_iter().map(|text| mount::mount(text, cwd));
-    for volume in volumes.chain(long) {
-        match volume.map_err(Report::plain)? {
+    for text in args.list("volume") {
+        match mount::volume(text, cwd).map_err(|refusal| refusal.report(verb, "volume", text))? {
             Volume::Mount(mount) => mounts.push(mount),
             Volume::Anonymous(path) => anonymous.push(path.to_string_lossy().into_owned()),
-            Volume::Named(name) => {
-                return Err(Report::plain(format!(
-                    "named volumes ({name}) are not there yet in kist: give a path of the host"
-                )));
-            }
         }
+    }
+    for text in args.list("mount") {
+        mounts.push(mount::mount(text, cwd, host).map_err(|refusal| refusal.report(verb, "mount", text))?);
     }
     for text in args.list("tmpfs") {
         mounts.push(mount::tmpfs(text).map_err(Report::plain)?);
@@ -298,6 +294,8 @@ fn host_config(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<HostC
     }
     Ok(HostConfig {
         mounts: Vec::new(),
+        volumes_from: texts("volumes-from"),
+        volume_driver: args.text("volume-driver").unwrap_or_default().to_owned(),
         network: network(host, networks.first().copied())?,
         pid: namespace(host, args, "pid", NamespaceMode::Private)?,
         ipc: namespace(host, args, "ipc", NamespaceMode::Private)?,

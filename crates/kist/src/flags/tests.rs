@@ -5,10 +5,12 @@
 #![expect(clippy::too_many_lines, reason = "tables, a row a flag")]
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use engine::Host;
-use engine::bundle::{self, Facts};
+use engine::bundle::{self, Facts, Sources};
 use engine::container::create;
+use engine::volume::Source;
 use expect_test::{Expect, expect};
 use serde_json::Value;
 use spec::bundle::{IdMap, IdMaps};
@@ -50,6 +52,7 @@ fn facts() -> Facts {
         devices: Vec::new(),
         device_rules: DEFAULT_DEVICES.to_vec(),
         etc: vec![("/etc/hosts".into(), "/run/hosts".into())],
+        sources: Sources::default(),
     }
 }
 
@@ -67,7 +70,9 @@ fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>,
     settings.resources.fill_defaults();
     let id = ContainerId::from_bytes([0xab; 32]);
     let config = create::config(&host, &image(), request, id).map_err(|error| error.to_string())?;
-    let bundle = bundle::new(&config, &settings, &facts()).map_err(|error| error.to_string())?;
+    let volumes = config.volumes_used().map(|(name, _)| (name.clone(), Source::Own(volume_place(name.as_str()))));
+    let facts = Facts { sources: Sources { volumes: volumes.collect(), ..Sources::default() }, ..facts() };
+    let bundle = bundle::new(&config, &settings, &facts).map_err(|error| error.to_string())?;
     let mut lines = BTreeMap::new();
     leaves("", &serde_json::to_value(bundle).unwrap(), &mut lines);
     // The one thing in it that depends on the machine.
@@ -79,6 +84,11 @@ fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>,
         lines.insert(".hostname".into(), "\"MACHINE\"".into());
     }
     Ok(lines)
+}
+
+/// A name that nobody gave is another one each time.
+fn volume_place(name: &str) -> PathBuf {
+    Path::new("/volumes").join(if name.len() == 64 { "ANONYMOUS" } else { name })
 }
 
 fn leaves(path: &str, value: &Value, lines: &mut BTreeMap<String, String>) {
@@ -904,7 +914,130 @@ fn mounts() {
             r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/src"}},"propagation":"rprivate","target":"/dst"}"#
         ]],
     );
-    check("-v src:/dst", expect!["named volumes (src) are not there yet in kist: give a path of the host"]);
+    check(
+        "-v src:/dst",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "-v src:/dst:ro",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/src"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "-v src:/dst:rshared",
+        expect![[
+            r#"Error response from daemon: invalid volume specification: 'src:/dst:rshared': invalid mount config for type "volume": field BindOptions must not be specified"#
+        ]],
+    );
+    check(
+        "-v /src:/dst:nocopy",
+        expect![[
+            r#"Error response from daemon: invalid volume specification: '/src:/dst:nocopy': invalid mount config for type "bind": field VolumeOptions must not be specified"#
+        ]],
+    );
+    check(
+        "-v src/below:/dst",
+        expect![[
+            r#"Error response from daemon: create src/below: "src/below" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path"#
+        ]],
+    );
+    check(
+        "-v s:/dst",
+        expect![
+            "Error response from daemon: create s: volume name is too short, names should be at least two alphanumeric characters"
+        ],
+    );
+    check(
+        "-v /anon",
+        expect![[
+            r#"+.mounts[/anon] {"attributes":{},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/ANONYMOUS"}},"propagation":"rprivate","target":"/anon"}"#
+        ]],
+    );
+    check("-v /anon:ro", expect!["Error response from daemon: invalid volume specification: '/anon:ro'"]);
+    check(
+        "-v /anon --tmpfs /anon",
+        expect![[
+            r#"+.mounts[/anon] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[],"source":"tmpfs"}},"target":"/anon"}"#
+        ]],
+    );
+    check("-v v1:/dst --tmpfs /dst", expect!["Duplicate mount point: /dst"]);
+    check(
+        "--mount src=v1,dst=/dst,ro",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{"readonly":true,"readonly_below":true},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/v1"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=volume,src=v1,dst=/dst,volume-subpath=a/b",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"beneath":"a/b","owners":"mapped","recursive":true,"source":"/volumes/v1"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=volume,src=v1,dst=/dst,volume-subpath=../b",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "volume": subpath must be a relative path within the volume"#
+        ]],
+    );
+    check(
+        "--mount type=volume,dst=/dst,volume-subpath=b",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "volume": must not set Subpath when using anonymous volumes"#
+        ]],
+    );
+    check(
+        "--mount type=volume,dst=/dst,consistency=cached",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/ANONYMOUS"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=volume,src=v1,dst=/dst,bind-propagation=slave",
+        expect![[
+            r#"invalid argument "type=volume,src=v1,dst=/dst,bind-propagation=slave" for "--mount" flag: cannot mix 'bind-*' options with mount type 'volume'"#
+        ]],
+    );
+    check("--mount type=image,src=nope,dst=/dst", expect!["Error response from daemon: No such image: nope:latest"]);
+    check(
+        "--mount type=image,dst=/dst",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "image": field Source must not be empty"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/dst,bind-recursive=writable",
+        expect![[
+            r#"invalid argument "type=bind,src=/tmp,dst=/dst,bind-recursive=writable" for "--mount" flag: option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=tmp,dst=/dst",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "bind": invalid mount path: 'tmp' mount path must be absolute"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/nonexistent,dst=/dst,bind-create-src",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"recursive":true,"source":"/nonexistent"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp,dst=/",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "bind": invalid specification: destination can't be '/'"#
+        ]],
+    );
+    check(
+        "--volume-driver local -v v1:/dst",
+        expect![[
+            r#"+.mounts[/dst] {"attributes":{},"kind":{"bind":{"owners":"mapped","recursive":true,"source":"/volumes/v1"}},"propagation":"rprivate","target":"/dst"}"#
+        ]],
+    );
+    check("--volumes-from x:rshared", expect!["invalid mode: rshared"]);
     check(
         "-v ./src:/dst",
         expect![[
@@ -925,14 +1058,21 @@ fn mounts() {
         -.rootfs_propagation "rprivate"
         +.rootfs_propagation "rslave""#]],
     );
-    check("-v /src:/dst:nope", expect!["invalid volume specification: '/src:/dst:nope': invalid mode: nope"]);
+    check(
+        "-v /src:/dst:nope",
+        expect!["Error response from daemon: invalid volume specification: '/src:/dst:nope': invalid mode: nope"],
+    );
     check(
         "-v /src:/",
-        expect!["invalid volume specification: '/src:/': invalid specification: destination can't be '/'"],
+        expect![[
+            r#"Error response from daemon: invalid volume specification: '/src:/': invalid mount config for type "bind": invalid specification: destination can't be '/'"#
+        ]],
     );
     check(
         "-v /src:dst",
-        expect!["invalid volume specification: '/src:dst': invalid mount path: 'dst' mount path must be absolute"],
+        expect![[
+            r#"Error response from daemon: invalid volume specification: '/src:dst': invalid mount config for type "bind": invalid mount path: 'dst' mount path must be absolute"#
+        ]],
     );
     check("-v /a:/x -v /b:/x", expect!["Duplicate mount point: /x"]);
     check("-v /a:/x -v /b:/x/", expect!["Duplicate mount point: /x"]);
@@ -997,17 +1137,38 @@ fn mounts() {
         "--mount type=bind,src=/nonexistent,dst=/dst",
         expect![[r#"invalid mount config for type "bind": bind source path does not exist: /nonexistent"#]],
     );
-    check("--mount type=bind,dst=/dst", expect![[r#"source is required when type is "bind""#]]);
-    check("--mount type=bind,src=/tmp", expect!["target is required"]);
+    check(
+        "--mount type=bind,dst=/dst",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "bind": field Source must not be empty"#
+        ]],
+    );
+    check(
+        "--mount type=bind,src=/tmp",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "bind": field Target must not be empty"#
+        ]],
+    );
     check(
         "--mount type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1770",
         expect![[
             r#"+.mounts[/t] {"attributes":{"nodev":true,"noexec":true,"nosuid":true},"kind":{"filesystem":{"fstype":"tmpfs","options":[["size","1048576"],["mode","1770"]],"source":"tmpfs"}},"target":"/t"}"#
         ]],
     );
-    check("--mount type=tmpfs,src=/a,dst=/t", expect!["cannot specify a source for a tmpfs mount"]);
-    check("--mount type=nope,dst=/t", expect![[r#"mount type unknown: "nope""#]]);
-    check("--mount nope", expect!["unexpected key 'nope' in 'nope'"]);
+    check(
+        "--mount type=tmpfs,src=/a,dst=/t",
+        expect![[
+            r#"Error response from daemon: invalid mount config for type "tmpfs": field Source must not be specified"#
+        ]],
+    );
+    check(
+        "--mount type=nope,dst=/t",
+        expect![[r#"Error response from daemon: invalid mount config for type "nope": mount type unknown"#]],
+    );
+    check(
+        "--mount nope",
+        expect![[r#"invalid argument "nope" for "--mount" flag: invalid field 'nope' must be a key=value pair"#]],
+    );
     check(
         "--tmpfs /t",
         expect![[
@@ -1055,7 +1216,7 @@ fn refused_or_not_yet() {
     check("--link a", expect!["--link is not there yet in kist"]);
     check("--ip 1.2.3.4", expect!["--ip is not there yet in kist"]);
     check("--gpus all", expect!["--gpus is not there yet in kist"]);
-    check("--volumes-from x", expect!["--volumes-from is not there yet in kist"]);
+    check("--volumes-from x", expect!["No such container: x"]);
     check("--restart always --rm", expect!["conflicting options: cannot specify both --restart and --rm"]);
     check(
         "--restart sometimes",

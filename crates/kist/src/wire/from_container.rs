@@ -10,17 +10,16 @@ use jiff::Timestamp;
 use monitor::health::Verdict;
 use monitor::status::Status;
 use spec::container::{HostConfig, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Settings};
-use spec::mount::{MissingSource, Propagation, Submounts, UserMount, UserMountKind};
 use spec::resources::{BlockDevice, DeviceRate};
 use spec::time::Time;
 
 use super::container::{
-    Config, ContainerInspect, Endpoint, GraphDriver, Health, HealthResult, Healthcheck, MountPoint, NetworkSettings,
-    State,
+    Config, ContainerInspect, Endpoint, GraphDriver, Health, HealthResult, Healthcheck, NetworkSettings, State,
 };
-use super::container_row::{ContainerRow, Reader, RowMount};
+use super::container_row::{ContainerRow, Reader};
+use super::from_mount;
 use super::go::{Empty, List, Map, time};
-use super::host_config::{self as wire, BindOptions, LogConfig, ThrottleDevice, TmpfsOptions, WeightDevice};
+use super::host_config::{self as wire, LogConfig, ThrottleDevice, WeightDevice};
 use super::phase::{self, Phase};
 
 /// What inspect tells besides the record and the state.
@@ -31,6 +30,8 @@ pub(crate) struct Surroundings {
     pub(crate) cgroups: CgroupVersion,
     /// The container's directory.
     pub(crate) dir: PathBuf,
+    /// Where all volumes lie.
+    pub(crate) volumes: PathBuf,
     /// Its layers.
     pub(crate) graph: GraphDriver,
     /// Bytes it wrote, and these with its image's, where they were asked for.
@@ -80,14 +81,14 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
         graph_driver: around.graph,
         size_rw,
         size_root_fs,
-        mounts: config.host.mounts.iter().filter_map(mount_point).collect(),
+        mounts: config.host.mounts.iter().filter_map(|mount| from_mount::mount_point(mount, &around.volumes)).collect(),
         config: self::config(config),
         network_settings: network_settings(view),
         image_manifest_descriptor: None,
     }
 }
 
-fn signed(size: u64) -> i64 {
+pub(super) fn signed(size: u64) -> i64 {
     i64::try_from(size).unwrap_or(i64::MAX)
 }
 
@@ -224,8 +225,8 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
     let all = |list: &[String]| List(Some(list.to_vec()));
     let open = host.privileged || host.security.systempaths_unconfined;
     let paths = |list: &[&str]| List((!open).then(|| list.iter().map(|path| (*path).to_owned()).collect()));
-    let binds: Vec<String> = host.mounts.iter().filter_map(bind).collect();
-    let mounts: Vec<wire::Mount> = host.mounts.iter().filter_map(mount).collect();
+    let binds: Vec<String> = host.mounts.iter().filter_map(from_mount::bind).collect();
+    let mounts: Vec<wire::Mount> = host.mounts.iter().filter_map(from_mount::mount).collect();
     let own_cgroups = if host.privileged { "host" } else { "private" };
     wire::HostConfig {
         binds: List((!binds.is_empty()).then_some(binds)),
@@ -235,8 +236,8 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         port_bindings: Map(Some(BTreeMap::new())),
         restart_policy: restart_policy(settings.restart),
         auto_remove: host.auto_remove,
-        volume_driver: String::new(),
-        volumes_from: List(None),
+        volume_driver: host.volume_driver.clone(),
+        volumes_from: given(&host.volumes_from),
         console_size: [0, 0],
         annotations: Map(Some(host.annotations.clone())),
         cap_add: given(&host.cap_add),
@@ -257,7 +258,7 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         readonly_rootfs: host.readonly_rootfs,
         security_opt: security_opt(host),
         storage_opt: Map(None),
-        tmpfs: Map(Some(host.mounts.iter().filter_map(tmpfs).collect())),
+        tmpfs: Map(Some(host.mounts.iter().filter_map(from_mount::tmpfs).collect())),
         uts_mode: mode(&host.uts, "", ""),
         userns_mode: match &host.userns {
             NamespaceMode::Host => String::new(),
@@ -381,121 +382,6 @@ fn security_opt(host: &HostConfig) -> List<String> {
     List((!options.is_empty()).then_some(options))
 }
 
-fn propagation(propagation: Propagation) -> &'static str {
-    match propagation {
-        Propagation::Private => "private",
-        Propagation::Rprivate => "rprivate",
-        Propagation::Slave => "slave",
-        Propagation::Rslave => "rslave",
-        Propagation::Shared => "shared",
-        Propagation::Rshared => "rshared",
-    }
-}
-
-/// The options of a `-v`, in one word.
-fn bind_mode(mount: &UserMount, how: Propagation) -> String {
-    let mut words = Vec::new();
-    words.extend(mount.readonly.then_some("ro"));
-    words.extend((how != Propagation::Rprivate).then(|| propagation(how)));
-    words.join(",")
-}
-
-/// `-v` as typed; it is told from `--mount` by what it does about a missing source.
-fn bind(mount: &UserMount) -> Option<String> {
-    match &mount.kind {
-        UserMountKind::Bind { source, missing: MissingSource::Create, propagation, .. } => {
-            let mode = bind_mode(mount, *propagation);
-            let colon = if mode.is_empty() { "" } else { ":" };
-            Some(format!("{}:{}{colon}{mode}", source.display(), mount.target.display()))
-        }
-        UserMountKind::Bind { .. } | UserMountKind::Tmpfs { .. } => None,
-    }
-}
-
-/// `--tmpfs`; it is told from `--mount` by keeping size and mode among its words.
-fn tmpfs(mount: &UserMount) -> Option<(String, String)> {
-    match &mount.kind {
-        UserMountKind::Tmpfs { size_bytes: None, mode: None, options } => {
-            Some((mount.target.display().to_string(), options.join(",")))
-        }
-        UserMountKind::Tmpfs { .. } | UserMountKind::Bind { .. } => None,
-    }
-}
-
-/// `--mount`.
-fn mount(mount: &UserMount) -> Option<wire::Mount> {
-    let bare = |kind: &str, source: String| wire::Mount {
-        kind: kind.to_owned(),
-        source,
-        target: mount.target.display().to_string(),
-        read_only: mount.readonly,
-        consistency: String::new(),
-        bind_options: None,
-        volume_options: None,
-        image_options: None,
-        tmpfs_options: None,
-    };
-    match &mount.kind {
-        UserMountKind::Bind { source, missing: MissingSource::Fail, propagation: how, submounts } => {
-            let options = BindOptions {
-                propagation: if *how == Propagation::Rprivate { String::new() } else { propagation(*how).to_owned() },
-                non_recursive: *submounts == Submounts::None,
-                create_mountpoint: false,
-                read_only_non_recursive: mount.readonly && *submounts == Submounts::RecursiveWritable,
-                read_only_force_recursive: mount.readonly && *submounts == Submounts::RecursiveReadonly,
-            };
-            let says_something = options != PLAIN_BIND;
-            Some(wire::Mount {
-                bind_options: says_something.then_some(options),
-                ..bare("bind", source.display().to_string())
-            })
-        }
-        UserMountKind::Tmpfs { size_bytes: None, mode: None, .. } => None,
-        UserMountKind::Tmpfs { size_bytes, mode, options } => Some(wire::Mount {
-            tmpfs_options: Some(TmpfsOptions {
-                size_bytes: size_bytes.map_or(0, signed),
-                mode: mode.unwrap_or(0),
-                options: List(Some(options.iter().map(|word| vec![word.clone()]).collect())),
-            }),
-            ..bare("tmpfs", String::new())
-        }),
-        UserMountKind::Bind { .. } => None,
-    }
-}
-
-const PLAIN_BIND: BindOptions = BindOptions {
-    propagation: String::new(),
-    non_recursive: false,
-    create_mountpoint: false,
-    read_only_non_recursive: false,
-    read_only_force_recursive: false,
-};
-
-/// A mount as it is; `--tmpfs` is not among them, as in Docker.
-fn mount_point(mount: &UserMount) -> Option<MountPoint> {
-    let point = |kind: &str, source: String, mode: String, propagation: &str| MountPoint {
-        kind: kind.to_owned(),
-        name: String::new(),
-        source,
-        destination: mount.target.display().to_string(),
-        driver: String::new(),
-        mode,
-        rw: !mount.readonly,
-        propagation: propagation.to_owned(),
-    };
-    match &mount.kind {
-        UserMountKind::Bind { source, missing, propagation: how, .. } => {
-            let mode = match missing {
-                MissingSource::Create => bind_mode(mount, *how),
-                MissingSource::Fail => String::new(),
-            };
-            Some(point("bind", source.display().to_string(), mode, propagation(*how)))
-        }
-        UserMountKind::Tmpfs { size_bytes: None, mode: None, .. } => None,
-        UserMountKind::Tmpfs { .. } => Some(point("tmpfs", String::new(), String::new(), "")),
-    }
-}
-
 fn network_settings(view: &View) -> NetworkSettings {
     let endpoint = Endpoint {
         ipam_config: None,
@@ -539,12 +425,7 @@ fn network_settings(view: &View) -> NetworkSettings {
 /// One line of `ps`; `sizes`: bytes it wrote, and these with its image's.
 pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader) -> ContainerRow<'a> {
     let config = &view.config;
-    let mounts = config.host.mounts.iter().filter_map(|mount| match &mount.kind {
-        UserMountKind::Bind { source, .. } => {
-            Some(RowMount { name: source.display().to_string(), is_local_volume: false })
-        }
-        UserMountKind::Tmpfs { .. } => None,
-    });
+    let mounts = config.host.mounts.iter().filter_map(from_mount::row_mount);
     let (size_rw, size_root_fs) = sizes.unwrap_or_default();
     ContainerRow {
         reader,

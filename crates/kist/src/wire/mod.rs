@@ -7,6 +7,7 @@ pub(crate) mod container_row;
 pub(crate) mod event;
 pub(crate) mod from_container;
 pub(crate) mod from_image;
+mod from_mount;
 pub(crate) mod go;
 pub(crate) mod host_config;
 pub(crate) mod image;
@@ -15,6 +16,7 @@ pub(crate) mod json;
 pub(crate) mod phase;
 pub(crate) mod process_row;
 pub(crate) mod stats_row;
+pub(crate) mod volume;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -261,6 +261,7 @@ fn bundle(id: &ContainerId, what: Container<'_>) -> Bundle {
             fstype: fstype.into(),
             source: fstype.into(),
             options: options.iter().map(|(key, value)| ((*key).into(), value.map(Into::into))).collect(),
+            volume: None,
         },
         attributes: MountAttributes { nosuid: true, ..MountAttributes::default() },
         propagation: None,
@@ -336,6 +337,8 @@ fn config(id: &ContainerId, what: Container<'_>) -> Config {
             retries: 1,
         }),
         host: HostConfig {
+            volumes_from: Vec::new(),
+            volume_driver: String::new(),
             mounts: Vec::new(),
             network: NamespaceMode::Private,
             pid: NamespaceMode::Private,

@@ -22,7 +22,8 @@ use sys::mount::{Attributes, Reach, set_attributes};
 
 use crate::failure::{Doing, Errno, InitFailure, needs};
 use crate::terminal::Terminal;
-pub(crate) use mounts::Sources;
+pub use mounts::filesystem;
+pub(crate) use mounts::{Given, Sources};
 use target::Root;
 
 /// What the container's root is made of.

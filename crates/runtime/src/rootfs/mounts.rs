@@ -1,34 +1,54 @@
 //! The mounts of a bundle, one by one: made detached, given their attributes, and only then attached, so that no moment exists in
 //! which a read-only mount could be written.
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, StatxFlags, openat, statx};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string,
     fsmount, fsopen, open_tree,
 };
-use spec::bundle::{Bundle, IdMaps};
-use spec::mount::{Mount, MountAttributes, MountKind, Propagation};
-use sys::mount::{Attributes, Reach};
+use spec::bundle::{Bundle, IdMap, IdMaps};
+use spec::mount::{Mount, MountAttributes, MountKind, Owners, Propagation};
+use sys::mount::{Attributes, Reach, set_id_maps};
 
 use super::target::{Kind, Root, Symlinks, is_proc};
-use super::{attach_onto, attributes, cgroups};
+use super::{attach_onto, attributes, cgroups, clone_of};
 use crate::failure::{Doing, InitFailure, needs, shown};
 
-/// The trees that a bundle's bind mounts take from the host, in the order of its mounts; none for mounts of other kinds.
+/// The trees that a bundle's mounts are cloned from, in the order of its mounts; none for new file systems.
 pub(crate) struct Sources(Vec<Option<OwnedFd>>);
 
+/// Mounts that the caller has made: by its place in the bundle each, and the /dev/shm that is shared.
+pub(crate) struct Given {
+    pub(crate) mounts: BTreeMap<usize, OwnedFd>,
+    pub(crate) shared_memory: Option<OwnedFd>,
+}
+
 impl Sources {
-    /// Clones each source out of this mount namespace. The clones are attached nowhere.
-    pub(crate) fn open(mounts: &[Mount], mut shared_memory: Option<OwnedFd>) -> Result<Sources, InitFailure> {
-        let open = |mount: &Mount| match &mount.kind {
-            MountKind::Bind { source, recursive } => clone_tree(mount, source, *recursive).map(Some),
-            MountKind::SharedMemory => Ok(shared_memory.take()),
-            MountKind::Filesystem { .. } | MountKind::Cgroup => Ok(None),
+    /// Clones each source out of this mount namespace. The clones are attached nowhere. `ids`: of a user namespace of the container's own.
+    pub(crate) fn open(mounts: &[Mount], mut given: Given, ids: Option<&IdMaps>) -> Result<Sources, InitFailure> {
+        let mut userns = None;
+        let mut open = |(place, mount): (usize, &Mount)| match (given.mounts.remove(&place), &mount.kind) {
+            (Some(made), _) => Ok(Some(made)),
+            (None, MountKind::Bind { source, owners, .. }) => {
+                let tree = clone_tree(mount, source)?;
+                if let (Owners::Mapped, Some(ids)) = (owners, ids) {
+                    show_to(&tree, &mut userns, ids)
+                        .doing(|| format!("mapping the owners of the files of {}", source.display()))?;
+                }
+                Ok(Some(tree))
+            }
+            (None, MountKind::SharedMemory) => Ok(given.shared_memory.take()),
+            (None, MountKind::Image { .. }) => Err(InitFailure::Step(
+                format!("mounting an image at {}", mount.target.display()),
+                rustix::io::Errno::NOENT.into(),
+            )),
+            (None, MountKind::Filesystem { .. } | MountKind::Cgroup) => Ok(None),
         };
-        mounts.iter().map(open).collect::<Result<_, _>>().map(Sources)
+        mounts.iter().enumerate().map(&mut open).collect::<Result<_, _>>().map(Sources)
     }
 
     pub(crate) fn each(&self) -> impl Iterator<Item = Option<BorrowedFd<'_>>> {
@@ -36,16 +56,46 @@ impl Sources {
     }
 }
 
-fn clone_tree(mount: &Mount, source: &Path, recursive: bool) -> Result<OwnedFd, InitFailure> {
+/// A user namespace for the maps is made once, when it is first needed.
+fn show_to(tree: &OwnedFd, userns: &mut Option<OwnedFd>, ids: &IdMaps) -> std::io::Result<()> {
+    let lines = |maps: &[IdMap]| {
+        maps.iter().map(|map| format!("{} {} {}\n", map.container, map.host, map.size)).collect::<String>()
+    };
+    let made = match userns.take() {
+        Some(made) => made,
+        None => sys::userns::with_maps(&lines(&ids.uids), &lines(&ids.gids))?,
+    };
+    let shown = set_id_maps(tree.as_fd(), made.as_fd(), Reach::Below);
+    *userns = Some(made);
+    shown
+}
+
+fn clone_tree(mount: &Mount, source: &Path) -> Result<OwnedFd, InitFailure> {
     check_propagation(mount, source)?;
-    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    if recursive {
-        flags |= OpenTreeFlags::AT_RECURSIVE;
-    }
-    open_tree(CWD, source, flags).map_err(|errno| {
+    let (recursive, beneath) = match &mount.kind {
+        MountKind::Bind { recursive, beneath, .. } => (*recursive, beneath.as_deref()),
+        MountKind::Filesystem { .. } | MountKind::Image { .. } | MountKind::Cgroup | MountKind::SharedMemory => {
+            (true, None)
+        }
+    };
+    let failed = |errno: rustix::io::Errno| {
         let failed = InitFailure::Mount { source: shown(source), target: mount.target.clone(), errno: errno.into() };
         needs("open_tree(2), for bind mounts", "5.2", errno.into(), failed)
-    })
+    };
+    let Some(beneath) = beneath else {
+        let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        if recursive {
+            flags |= OpenTreeFlags::AT_RECURSIVE;
+        }
+        return open_tree(CWD, source, flags).map_err(failed);
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let root = openat(CWD, source, flags, Mode::empty()).map_err(failed)?;
+    let at = Root(root.as_fd()).beneath(beneath).map_err(|errno| match errno {
+        rustix::io::Errno::XDEV => InitFailure::Outside { base: source.into(), subpath: beneath.into() },
+        _ => InitFailure::Step(format!("cannot access path {}", source.join(beneath).display()), errno.into()),
+    })?;
+    clone_of(at.as_fd(), if recursive { Reach::Below } else { Reach::This }).map_err(failed)
 }
 
 /// A bind mount passes on what its source does: who asked for more hears it now (moby `ensureShared`).
@@ -86,7 +136,8 @@ pub(super) fn make(
     ids: Option<&IdMaps>,
 ) -> Result<(), InitFailure> {
     match (&mount.kind, source) {
-        (MountKind::Filesystem { fstype, source, options }, _) => {
+        (MountKind::Filesystem { source, .. }, Some(tree)) => bind(root, mount, Path::new(source), Some(tree)),
+        (MountKind::Filesystem { fstype, source, options, .. }, None) => {
             let made = filesystem(fstype, source, &usable(fstype, options, ids), mount.attributes)?;
             let target = match fstype.as_str() {
                 // A symlink of the image's must not lead them elsewhere (CVE-2019-19921): masks would miss them.
@@ -96,6 +147,7 @@ pub(super) fn make(
             place(made.as_fd(), target.as_fd(), source, mount)
         }
         (MountKind::Bind { source: path, .. }, tree) => bind(root, mount, path, tree),
+        (MountKind::Image { .. }, tree) => bind(root, mount, Path::new("overlay"), tree),
         (MountKind::SharedMemory, tree) => bind(root, mount, Path::new("/dev/shm"), tree),
         (MountKind::Cgroup, _) => cgroups::make(root, mount),
     }
@@ -104,7 +156,16 @@ pub(super) fn make(
 /// Attaches a tree that was cloned before.
 fn bind(root: Root<'_>, mount: &Mount, path: &Path, tree: Option<BorrowedFd<'_>>) -> Result<(), InitFailure> {
     let tree = tree.ok_or(rustix::io::Errno::NOENT).doing(|| format!("opening {}", path.display()))?;
-    bind_attributes(tree, mount)?;
+    match mount.kind {
+        // It may be another container's, with attributes of its own.
+        MountKind::Filesystem { .. } => {
+            let doing = format!("setting attributes of the mount at {}", mount.target.display());
+            attributes(tree, Attributes::exactly(bits(mount.attributes)), Reach::This, &doing)?;
+        }
+        MountKind::Bind { .. } | MountKind::Image { .. } | MountKind::Cgroup | MountKind::SharedMemory => {
+            bind_attributes(tree, mount)?;
+        }
+    }
     let kind = Kind::of(tree).doing(|| format!("stat {}", path.display()))?;
     if mount.target == Path::new("/proc") && !is_proc(tree).doing(|| format!("statfs {}", path.display()))? {
         return Err(InitFailure::NotProc(mount.target.clone()));
@@ -186,7 +247,10 @@ fn bind_attributes(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), InitFailur
 }
 
 /// A new instance of a file system, detached.
-pub(super) fn filesystem(
+///
+/// # Errors
+/// What the kernel refused.
+pub fn filesystem(
     fstype: &str,
     source: &str,
     options: &[(&str, Option<&str>)],

@@ -46,12 +46,21 @@ impl Root<'_> {
         self.open_as(path, OFlags::PATH, symlinks)
     }
 
+    /// Opens what is at the relative `path` for reference; a link that leads out is an error (EXDEV).
+    pub(crate) fn beneath(self, path: &Path) -> Result<OwnedFd, Errno> {
+        self.walk(path, OFlags::PATH, ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS)
+    }
+
     /// Opens what is at `path`.
     pub(crate) fn open_as(self, path: &Path, flags: OFlags, symlinks: Symlinks) -> Result<OwnedFd, Errno> {
         let mut resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         if symlinks == Symlinks::Refuse {
             resolve |= ResolveFlags::NO_SYMLINKS;
         }
+        self.walk(path, flags, resolve)
+    }
+
+    fn walk(self, path: &Path, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd, Errno> {
         loop {
             // EAGAIN: something was renamed during the walk, which the kernel could not then prove to have stayed inside.
             match openat2(self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve) {

@@ -4,6 +4,7 @@
 //! the container's is asked for anything. The namespace goes with the last descriptor, whatever becomes of us: there is nothing to
 //! give back.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -15,7 +16,7 @@ use sys::mntns::{in_mounts_of, in_private_mounts};
 use sys::mount::{Attributes, Reach, set_attributes};
 
 use super::attach;
-use super::mounts::{self, Sources};
+use super::mounts::{self, Given, Sources};
 use super::target::Root;
 use crate::failure::{Doing, Errno, InitFailure};
 
@@ -37,13 +38,19 @@ pub struct View {
 }
 
 impl View {
-    /// Mounts `mounts`, which are all binds, in `rootfs`. `staging` is any directory; it is covered in the namespace of the view. The
+    /// Mounts `mounts`, which are binds or were made by the caller (`made`, by their place), in `rootfs`. `staging` is any directory; it is covered in the namespace of the view. The
     /// calling thread is in that namespace for a moment.
     ///
     /// # Errors
     /// A source is missing; the kernel refuses.
-    pub fn new(rootfs: OwnedFd, mounts: &[Mount], staging: &Path, access: Access) -> Result<View, InitFailure> {
-        let sources = Sources::open(mounts, None)?;
+    pub fn new(
+        rootfs: OwnedFd,
+        mounts: &[Mount],
+        made: BTreeMap<usize, OwnedFd>,
+        staging: &Path,
+        access: Access,
+    ) -> Result<View, InitFailure> {
+        let sources = Sources::open(mounts, Given { mounts: made, shared_memory: None }, None)?;
         let made = in_private_mounts(|| Ok::<_, io::Error>(populate(rootfs, mounts, &sources, staging, access)));
         made.map_err(|e| InitFailure::Step("entering a private mount namespace".into(), Errno::from(&e)))?
     }

@@ -12,7 +12,7 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 use spec::bundle::{Bundle, CgroupDriver, CgroupPlacement, Namespace, Namespaces, Process, Seccomp};
 use spec::capability::DOCKER_DEFAULT;
-use spec::mount::{Mount, MountAttributes, MountKind, Propagation};
+use spec::mount::{Mount, MountAttributes, MountKind, Owners, Propagation};
 use testkit::Root;
 
 /// A private directory with busybox in it, and a bundle as Docker would make it, but for control groups.
@@ -90,7 +90,15 @@ impl Host {
 
     pub(crate) fn launch_joined(&self, stdio: Stdio, joined: Joined) -> Result<Launched, LaunchError> {
         let staging = self.root.join("staging");
-        launch(Launch { bundle: &self.bundle, rootfs: self.rootfs(), joined, stdio, cgroup: None, staging: &staging })
+        launch(Launch {
+            bundle: &self.bundle,
+            rootfs: self.rootfs(),
+            mounts: Default::default(),
+            joined,
+            stdio,
+            cgroup: None,
+            staging: &staging,
+        })
     }
 
     /// Runs it to its end: standard output and error together.
@@ -102,8 +110,15 @@ impl Host {
     pub(crate) fn run_in(&self, cgroup: Option<&Cgroup>) -> Result<Done, LaunchError> {
         let (stdio, reader) = pipes();
         let (bundle, staging) = (&self.bundle, self.root.join("staging"));
-        let request =
-            Launch { bundle, rootfs: self.rootfs(), joined: Joined::default(), stdio, cgroup, staging: &staging };
+        let request = Launch {
+            bundle,
+            rootfs: self.rootfs(),
+            mounts: Default::default(),
+            joined: Joined::default(),
+            stdio,
+            cgroup,
+            staging: &staging,
+        };
         launch(request).map(|launched| finish(&launched, reader))
     }
 
@@ -242,14 +257,19 @@ fn mounts() -> Vec<Mount> {
 pub(crate) fn filesystem(target: &str, fstype: &str, options: &[(&str, &str)], attributes: MountAttributes) -> Mount {
     let options =
         options.iter().map(|(key, value)| ((*key).to_owned(), (!value.is_empty()).then(|| (*value).to_owned())));
-    let kind = MountKind::Filesystem { fstype: fstype.into(), source: fstype.into(), options: options.collect() };
+    let kind = MountKind::Filesystem {
+        fstype: fstype.into(),
+        source: fstype.into(),
+        options: options.collect(),
+        volume: None,
+    };
     Mount { target: target.into(), kind, attributes, propagation: None }
 }
 
 pub(crate) fn bind(source: impl Into<PathBuf>, target: &str) -> Mount {
     Mount {
         target: target.into(),
-        kind: MountKind::Bind { source: source.into(), recursive: true },
+        kind: MountKind::Bind { source: source.into(), recursive: true, beneath: None, owners: Owners::Real },
         attributes: MountAttributes::default(),
         propagation: Some(Propagation::Rprivate),
     }

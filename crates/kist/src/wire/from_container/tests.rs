@@ -25,13 +25,23 @@ const CONFIG: &str = r#"{
     "stop_signal": "SIGINT", "stop_timeout_s": 5, "healthcheck": {"Test": ["CMD", "true"], "Interval": 1000000000},
     "host": {
         "mounts": [
-            {"target": "/a", "readonly": true,
+            {"target": "/a", "readonly": true, "asked": {"short": "ro,rslave"},
              "kind": {"type": "bind", "source": "/src", "missing": "create", "propagation": "rslave", "submounts": "recursive"}},
             {"target": "/b", "readonly": false,
              "kind": {"type": "bind", "source": "/src", "missing": "fail", "propagation": "rprivate", "submounts": "none"}},
             {"target": "/c", "readonly": false, "kind": {"type": "tmpfs", "options": ["size=1m", "exec"]}},
-            {"target": "/d", "readonly": true, "kind": {"type": "tmpfs", "size_bytes": 4096, "mode": 448}}
-        ],
+            {"target": "/d", "readonly": true, "kind": {"type": "tmpfs", "size_bytes": 4096, "mode": 448}},
+            {"target": "/e", "readonly": true, "asked": {"short": "ro,nocopy"},
+             "kind": {"type": "volume", "name": "data", "naming": "given", "copy": "no"}},
+            {"target": "/f", "readonly": false, "asked": "target",
+             "kind": {"type": "volume", "name": "0123", "naming": "anonymous", "copy": "fill"}},
+            {"target": "/g", "readonly": false, "kind": {"type": "volume", "name": "data", "naming": "given", "copy": "no",
+             "subpath": "sub", "recipe": {"driver": "local", "options": {"type": "tmpfs"}, "labels": {"l": "m"}}}},
+            {"target": "/h", "readonly": false, "asked": "from",
+             "kind": {"type": "volume", "name": "0456", "naming": "anonymous", "copy": "no"}},
+            {"target": "/i", "readonly": true, "kind": {"type": "image", "name": "busybox:1", "subpath": "etc",
+             "image": "sha256:9040c6534c8877cb6ea76836d6b25823765d5ff574fdc8d3774bdd8400950cd5"}}
+        ], "volumes_from": ["other:ro"], "volume_driver": "local",
         "network": "private", "pid": "private", "ipc": "private", "uts": "private", "cgroupns": "default", "userns": "host",
         "time": null, "privileged": false, "cap_add": ["NET_ADMIN"], "cap_drop": [],
         "security": {"no_new_privileges": true, "seccomp": "unconfined", "apparmor": null, "systempaths_unconfined": false},
@@ -59,6 +69,7 @@ fn around() -> Surroundings {
         settings: serde_json::from_str(SETTINGS).unwrap(),
         cgroups: CgroupVersion::V2,
         dir: PathBuf::from("/var/lib/kist/containers/ID"),
+        volumes: PathBuf::from("/var/lib/kist/volumes"),
         graph: GraphDriver { data: Map(None), name: "overlay2".into() },
         sizes: None,
     }
@@ -156,21 +167,21 @@ fn mounts_are_as_they_were_asked_for() {
     let view = view(Status::Created);
     check(
         &view,
-        "{{json .HostConfig.Binds}} {{json .HostConfig.Tmpfs}}",
-        expect![[r#"["/src:/a:ro,rslave"] {"/c":"size=1m,exec"}"#]],
+        "{{json .HostConfig.Binds}} {{json .HostConfig.Tmpfs}} {{json .HostConfig.VolumesFrom}} {{.HostConfig.VolumeDriver}}",
+        expect![[r#"["/src:/a:ro,rslave","data:/e:ro,nocopy"] {"/c":"size=1m,exec"} ["other:ro"] local"#]],
     );
     check(
         &view,
         "{{json .HostConfig.Mounts}}",
         expect![[
-            r#"[{"Type":"bind","Source":"/src","Target":"/b","BindOptions":{"NonRecursive":true}},{"Type":"tmpfs","Target":"/d","ReadOnly":true,"TmpfsOptions":{"SizeBytes":4096,"Mode":448}}]"#
+            r#"[{"Type":"bind","Source":"/src","Target":"/b","BindOptions":{"NonRecursive":true}},{"Type":"tmpfs","Target":"/d","ReadOnly":true,"TmpfsOptions":{"SizeBytes":4096,"Mode":448}},{"Type":"volume","Source":"data","Target":"/g","VolumeOptions":{"NoCopy":true,"Labels":{"l":"m"},"Subpath":"sub","DriverConfig":{"Name":"local","Options":{"type":"tmpfs"}}}},{"Type":"image","Source":"busybox:1","Target":"/i","ImageOptions":{"Subpath":"etc"}}]"#
         ]],
     );
     check(
         &view,
         "{{json .Mounts}}",
         expect![[
-            r#"[{"Type":"bind","Source":"/src","Destination":"/a","Mode":"ro,rslave","RW":false,"Propagation":"rslave"},{"Type":"bind","Source":"/src","Destination":"/b","Mode":"","RW":true,"Propagation":"rprivate"},{"Type":"tmpfs","Source":"","Destination":"/d","Mode":"","RW":false,"Propagation":""}]"#
+            r#"[{"Type":"bind","Source":"/src","Destination":"/a","Mode":"ro,rslave","RW":false,"Propagation":"rslave"},{"Type":"bind","Source":"/src","Destination":"/b","Mode":"","RW":true,"Propagation":"rprivate"},{"Type":"tmpfs","Source":"","Destination":"/d","Mode":"","RW":false,"Propagation":""},{"Type":"volume","Name":"data","Source":"/var/lib/kist/volumes/data/_data","Destination":"/e","Driver":"local","Mode":"ro,nocopy","RW":false,"Propagation":""},{"Type":"volume","Name":"0123","Source":"/var/lib/kist/volumes/0123/_data","Destination":"/f","Driver":"local","Mode":"","RW":true,"Propagation":""},{"Type":"volume","Name":"data","Source":"/var/lib/kist/volumes/data/_data","Destination":"/g","Driver":"local","Mode":"z","RW":true,"Propagation":""},{"Type":"volume","Name":"0456","Source":"/var/lib/kist/volumes/0456/_data","Destination":"/h","Driver":"local","Mode":"","RW":true,"Propagation":""},{"Type":"image","Name":"busybox:1","Source":"","Destination":"/i","Mode":"","RW":false,"Propagation":"rprivate"}]"#
         ]],
     );
 }
