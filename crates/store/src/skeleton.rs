@@ -6,17 +6,25 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, symlink};
 use std::path::Path;
 
-const DIRECTORIES: [&str; 5] = ["", "dev", "etc", "proc", "sys"];
-/// By the last one programs tell that they run in a container.
-const FILES: [(&str, u32); 4] =
-    [("etc/hostname", 0o644), ("etc/hosts", 0o644), ("etc/resolv.conf", 0o644), (".dockerenv", 0o755)];
+const DIRECTORIES: [&str; 7] = ["", "dev", "dev/pts", "dev/shm", "etc", "proc", "sys"];
+/// With Docker's modes, which show where nothing is mounted on them: in an export. By the last one programs tell that they run in a
+/// container.
+const FILES: [(&str, u32); 5] = [
+    ("dev/console", 0o755),
+    ("etc/hostname", 0o755),
+    ("etc/hosts", 0o755),
+    ("etc/resolv.conf", 0o755),
+    (".dockerenv", 0o755),
+];
+/// Where old programs look for what is mounted.
+const LAST: (&str, &str) = ("etc/mtab", "/proc/mounts");
 
-/// Whether all of it is there: its last file is.
+/// Whether all of it is there: what is made last is.
 pub(crate) fn is_whole(at: &Path) -> bool {
-    at.join(".dockerenv").symlink_metadata().is_ok()
+    at.join(LAST.0).symlink_metadata().is_ok()
 }
 
 /// Makes what is missing of it.
@@ -30,5 +38,8 @@ pub(crate) fn make(at: &Path) -> io::Result<()> {
     for (file, mode) in FILES {
         OpenOptions::new().append(true).create(true).mode(mode).open(at.join(file))?;
     }
-    Ok(())
+    match symlink(LAST.1, at.join(LAST.0)) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
