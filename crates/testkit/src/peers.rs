@@ -62,18 +62,33 @@ impl Docker {
     /// What a command says that must succeed.
     #[track_caller]
     pub fn ok(&self, args: &[&str]) -> String {
-        said(&mut self.command(args))
+        said(self.command().args(args))
     }
 
     /// Runs a command, whatever comes of it.
     pub fn attempt(&self, args: &[&str]) {
-        self.command(args).stdin(Stdio::null()).output().unwrap();
+        self.command().args(args).stdin(Stdio::null()).output().unwrap();
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    /// What a command says on both outputs, and its exit code.
+    pub fn run(&self, args: &[&str]) -> (String, i32) {
+        let output = self.command().args(args).stdin(Stdio::null()).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8_lossy(&text).into_owned(), crate::kist::code(output.status))
+    }
+
+    /// Writes what a command that must succeed has on its standard output to a file.
+    #[track_caller]
+    pub fn to_file(&self, args: &[&str], path: &Path) {
+        let mut command = self.command();
+        let status = command.args(args).stdin(Stdio::null()).stdout(fs::File::create(path).unwrap()).status().unwrap();
+        assert!(status.success(), "{command:?}");
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new("docker");
         command.arg("--host").arg(format!("unix://{}", self.root.join("sock").display()));
-        command.env("DOCKER_CONFIG", self.root.join("config")).args(args);
+        command.env("DOCKER_CONFIG", self.root.join("config"));
         command
     }
 }

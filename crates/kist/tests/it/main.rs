@@ -11,6 +11,7 @@ mod crash;
 mod errors;
 mod events;
 mod exec;
+mod files;
 mod health;
 mod images;
 mod life;
