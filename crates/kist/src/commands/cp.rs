@@ -88,7 +88,8 @@ fn size(bytes: u64) -> String {
     human_size_with(bytes as f64, 3)
 }
 
-/// One line on a terminal, drawn anew while bytes pass (docker/cli `copyProgress`).
+/// One line on a terminal, drawn anew while bytes pass (docker/cli `copyProgress`). The cursor stays visible: who is interrupted could not
+/// bring it back.
 struct Progress {
     header: &'static str,
     /// None: nobody looks.
@@ -102,7 +103,7 @@ impl Progress {
         let shown = !quiet && terminal::stderr_is_terminal();
         let progress = Progress { header, drawn: shown.then(Instant::now) };
         if shown {
-            progress.write(&format!("\x1b[?25l{header}{}", size(0)));
+            progress.write(&format!("{header}{}", size(0)));
         }
         progress
     }
@@ -118,7 +119,7 @@ impl Progress {
 
     fn end(&mut self) {
         if self.drawn.take().is_some() {
-            self.write("\r\x1b[2K\x1b[?25h");
+            self.write("\r\x1b[2K");
         }
     }
 
