@@ -1,7 +1,9 @@
 //! `kist history`.
 
 use engine::image::history;
+use spec::platform::Platform;
 
+use super::images::require;
 use super::listing::{self, Defaults, TABLE_FORMAT};
 use crate::cli::{Cli, say};
 use crate::report::Report;
@@ -21,6 +23,11 @@ pub(crate) static HISTORY: Verb = Verb {
         flag("format", Takes::One("string"), TABLE_FORMAT),
         short('H', "human", Takes::SwitchOn, "Print sizes and dates in human readable format"),
         flag("no-trunc", Takes::Switch, "Don't truncate output"),
+        flag(
+            "platform",
+            Takes::One("string"),
+            "Show history for the given platform. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
+        ),
         short('q', "quiet", Takes::Switch, "Only show image IDs"),
     ]],
     run,
@@ -36,7 +43,9 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         args,
         &Defaults { table: table.to_owned(), raw: "raw".to_owned(), quiet: "{{.ID}}", raw_quiet: "{{.ID}}" },
     )?;
+    let platform = args.parsed(&HISTORY, "platform", str::parse::<Platform>)?;
     let host = cli.host()?;
+    require(&host, &args.words()[..1], platform.as_ref())?;
     let (id, steps) = history::history(&host, &args.words()[0])?;
     let reader = listing::reader(args);
     let rows = from_image::history(&id, steps, numbers, &reader);

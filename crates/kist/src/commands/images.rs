@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use engine::Host;
 use engine::image::list;
+use engine::{Error, Host};
 use jiff::Timestamp;
+use spec::platform::Platform;
 use spec::reference::Reference;
 use spec::time::Time;
 use store::{Image, Names};
@@ -115,6 +116,18 @@ impl Sift {
         let names: Vec<&Reference> = names.iter().filter(wanted).collect();
         (!names.is_empty()).then_some(names)
     }
+}
+
+/// `--platform`: an image has one, and it must be this.
+pub(super) fn require(host: &Host, names: &[String], platform: Option<&Platform>) -> Result<(), Error> {
+    let Some(platform) = platform else { return Ok(()) };
+    names.iter().try_for_each(|name| require_one(host, name, platform))
+}
+
+/// The same for one image.
+pub(super) fn require_one(host: &Host, name: &str, platform: &Platform) -> Result<(), Error> {
+    let (image, _) = list::view(host, name)?;
+    list::require(&image, name, platform)
 }
 
 /// Whether the familiar name, with or without its tag, fits a pattern of a shell's (distribution `reference.FamiliarMatch`).

@@ -389,17 +389,19 @@ mod tests {
         check(
             "rmi -h",
             expect![[r#"
-            Usage:  kist rmi [OPTIONS] IMAGE [IMAGE...]
+                Usage:  kist rmi [OPTIONS] IMAGE [IMAGE...]
 
-            Remove one or more images
+                Remove one or more images
 
-            Aliases:
-              kist image rm, kist image remove, kist rmi
+                Aliases:
+                  kist image rm, kist image remove, kist rmi
 
-            Options:
-              -f, --force      Force removal of the image
-                  --no-prune   Do not delete untagged parents
-        "#]],
+                Options:
+                  -f, --force              Force removal of the image
+                      --no-prune           Do not delete untagged parents
+                      --platform strings   Remove only the given platform variant. Formatted as
+                                           "os[/arch[/variant]]" (e.g., "linux/amd64")
+            "#]],
         );
         check(
             "logs --help",

@@ -127,14 +127,17 @@ pub(crate) static SYSTEM_PRUNE: Verb = Verb {
     },
 };
 
+/// What went, as it is printed, and the bytes that are free now.
+type Swept = Result<(String, u64), Report>;
+
 /// A kind of things that `system prune` sweeps away.
 struct Sweep {
     /// What the warning calls them.
     called: fn(Which) -> &'static str,
     /// The flag without which they stay.
     only_with: Option<&'static str>,
-    /// Sweeps; answers what went, as it is printed, and the bytes that are free now.
-    run: fn(&Cli, &Sift, Which) -> Result<(String, u64), Report>,
+    /// Sweeps.
+    run: fn(&Cli, &Sift, Which) -> Swept,
 }
 
 /// In Docker's order: what holds others first.
@@ -177,7 +180,7 @@ fn warning(sweeps: &[&Sweep], which: Which, filters: &[&str]) -> String {
     text
 }
 
-fn containers(cli: &Cli, sift: &Sift) -> Result<(String, u64), Report> {
+fn containers(cli: &Cli, sift: &Sift) -> Swept {
     let pruned = container::prune(&cli.host()?, &|created, labels| sift.wants(Some(created), labels))?;
     let mut text = String::new();
     if !pruned.removed.is_empty() {
@@ -187,7 +190,7 @@ fn containers(cli: &Cli, sift: &Sift) -> Result<(String, u64), Report> {
     Ok((text, pruned.freed_bytes))
 }
 
-fn images(cli: &Cli, sift: &Sift, which: Which) -> Result<(String, u64), Report> {
+fn images(cli: &Cli, sift: &Sift, which: Which) -> Swept {
     let pruned = image::prune(&cli.host()?, which, &|created, labels| sift.wants(created, labels))?;
     let mut text = String::new();
     if !pruned.removed.is_empty() {

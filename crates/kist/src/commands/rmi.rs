@@ -2,8 +2,10 @@
 
 use engine::Error;
 use engine::image::remove::{Force, remove};
+use spec::platform::Platform;
 use store::Removed;
 
+use super::images::require_one;
 use crate::cli::{Cli, note, say};
 use crate::report::Report;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
@@ -19,6 +21,11 @@ pub(crate) static RMI: Verb = Verb {
         short('f', "force", Takes::Switch, "Force removal of the image"),
         // There are no untagged parents: a build leaves none.
         flag("no-prune", Takes::Switch, "Do not delete untagged parents"),
+        flag(
+            "platform",
+            Takes::List("strings"),
+            "Remove only the given platform variant. Formatted as \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")",
+        ),
     ]],
     run,
 };
@@ -27,8 +34,10 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let force = if args.on("force") { Force::Yes } else { Force::No };
     let host = cli.host()?;
     let mut code = 0;
+    let platforms = args.parsed_list(&RMI, "platform", str::parse::<Platform>)?;
     for name in args.words() {
-        match remove(&host, name, force) {
+        let fits = platforms.iter().try_for_each(|platform| require_one(&host, name, platform));
+        match fits.and_then(|()| remove(&host, name, force)) {
             Ok(removed) => removed.iter().for_each(|removed| say(&line(removed))),
             Err(error) => {
                 // What is gone already is what was wanted, if it was wanted by force.

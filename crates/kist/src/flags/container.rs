@@ -51,6 +51,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("device-write-iops", Takes::List("list"), "Limit write rate (IO per second) to a device"),
     flag("disable-content-trust", Takes::SwitchOn, "Skip image verification"),
     flag("dns", Takes::List("list"), "Set custom DNS servers"),
+    flag("dns-opt", Takes::List("list"), ""),
     flag("dns-option", Takes::List("list"), "Set DNS options"),
     flag("dns-search", Takes::List("list"), "Set custom DNS search domains"),
     flag("domainname", Takes::One("string"), "Container NIS domain name"),
@@ -159,6 +160,10 @@ pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Resul
     }
     if let Some(runtime) = args.text("runtime").filter(|name| *name != "runc" && *name != "kist") {
         return Err(Report::plain(format!("unknown or invalid runtime name: {runtime}")));
+    }
+    if let Some(isolation) = args.text("isolation").filter(|name| !name.eq_ignore_ascii_case("default")) {
+        let text = format!("invalid isolation ({isolation}): linux only supports 'default'");
+        return Err(Report::plain(format!("Error response from daemon: {text}")));
     }
     let here = |name: &str| cli.variable(name);
     let lines = |long: &str| -> Result<Vec<String>, Report> {
@@ -323,7 +328,7 @@ fn host_config(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<HostC
                 .map_err(|_| format!("{text} is not an ip address"))
         })?,
         dns_search: texts("dns-search"),
-        dns_options: texts("dns-option"),
+        dns_options: [texts("dns-opt"), texts("dns-option")].concat(),
         log: log(args)?,
         auto_remove: args.on("rm"),
         cgroup_parent: args.text("cgroup-parent").map(str::to_owned),

@@ -252,3 +252,24 @@ fn help_is_there_for_each_verb() {
     }
     assert!(kist.ok(&["--version"]).to_lowercase().contains("kist"));
 }
+
+#[test]
+fn a_link_is_no_container_and_removing_one_removes_none() {
+    let kist = busybox();
+    kist.ok(&["create", "--name", "box", "busybox"]);
+    let refused = kist.fails(&["rm", "-l", "box"]);
+    assert_eq!(
+        refused.stderr,
+        "Error response from daemon: Conflict, cannot remove the default link name of the container\n"
+    );
+    assert_eq!(kist.ok(&["ps", "-a", "--format", "{{.Names}}"]), "box");
+}
+
+#[test]
+fn there_is_one_isolation() {
+    let kist = busybox();
+    assert_eq!(kist.ok(&["run", "--rm", "--isolation", "default", "busybox", "echo", "fine"]), "fine");
+    let refused = kist.fails(&["run", "--isolation", "hyperv", "busybox", "true"]);
+    assert!(refused.stderr.contains("invalid isolation (hyperv): linux only supports 'default'"), "{}", refused.stderr);
+    assert_eq!(refused.code, 125);
+}

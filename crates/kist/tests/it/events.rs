@@ -80,6 +80,48 @@ fn a_life_is_told_in_dockers_order() {
     );
 }
 
+/// What both are told to do. Words in capitals are files.
+const STORY: &[&[&str]] = &[
+    &["create", "--name", "aa", "--network", "none", "busybox", "true"],
+    &["cp", "aa:/bin/busybox", "COPIED"],
+    &["cp", "COPIED", "aa:/copied"],
+    &["export", "-o", "EXPORTED", "aa"],
+    &["commit", "--pause=false", "-m", "so", "aa", "z:1"],
+    &["rmi", "z:1"],
+    &["start", "aa"],
+    &["wait", "aa"],
+    &["run", "-d", "--name", "web", "--network", "none", "--label", "tier=front", "busybox", "sleep", "1000"],
+    &["exec", "web", "true"],
+    &["exec", "web", "sh", "-c", "exit 3"],
+    &["exec", "web", "nosuch"],
+    &["top", "web"],
+    &["pause", "web"],
+    &["unpause", "web"],
+    &["rename", "web", "db"],
+    &["kill", "-s", "USR1", "db"],
+    &["update", "--cpu-shares", "512", "db"],
+    &["restart", "-t", "1", "db"],
+    &["stop", "-t", "1", "db"],
+    &["start", "db"],
+    &["kill", "db"],
+    &["wait", "db"],
+    &["start", "db"],
+    &["rm", "-f", "db"],
+    &["run", "--rm", "--network", "none", "busybox", "true"],
+    &["run", "--network", "none", "--name", "none", "busybox", "nosuch"],
+    &["rm", "none"],
+    &["run", "--rm", "--network", "none", "--memory", "16m", "--memory-swap", "16m", "busybox", "tail", "/dev/zero"],
+    &["container", "prune", "-f"],
+    &["tag", "busybox", "x:1"],
+    &["rmi", "x:1"],
+    &["save", "-o", "ARCHIVE", "busybox"],
+    &["import", "TREE", "y:1"],
+    &["rmi", "y:1"],
+    &["rmi", "busybox"],
+    &["load", "-q", "-i", "ARCHIVE"],
+    &["image", "prune", "-f"],
+];
+
 #[test]
 fn docker_tells_the_same_story() {
     let docker = match Docker::start(&[]) {
@@ -96,67 +138,20 @@ fn docker_tells_the_same_story() {
     let image = kist.scratch().write("image.tar", image.docker_archive());
     kist.load(&image);
     docker.ok(&["load", "-q", "-i", image.to_str().unwrap()]);
-    let archive = kist.scratch().join("saved.tar");
-    let archive = archive.to_str().unwrap();
-    let [copied, exported] = ["copied", "exported.tar"].map(|name| kist.scratch().join(name).display().to_string());
-    let (copied, exported) = (copied.as_str(), exported.as_str());
     let tree = kist.scratch().write("tree.tar", Layer::new().file("a", 0o644, "a").tar());
-    let story: &[&[&str]] = &[
-        &["create", "--name", "aa", "--network", "none", "busybox", "true"],
-        &["cp", "aa:/bin/busybox", copied],
-        &["cp", copied, "aa:/copied"],
-        &["export", "-o", exported, "aa"],
-        &["commit", "--pause=false", "-m", "so", "aa", "z:1"],
-        &["rmi", "z:1"],
-        &["start", "aa"],
-        &["wait", "aa"],
-        &["run", "-d", "--name", "web", "--network", "none", "--label", "tier=front", "busybox", "sleep", "1000"],
-        &["exec", "web", "true"],
-        &["exec", "web", "sh", "-c", "exit 3"],
-        &["exec", "web", "nosuch"],
-        &["top", "web"],
-        &["pause", "web"],
-        &["unpause", "web"],
-        &["rename", "web", "db"],
-        &["kill", "-s", "USR1", "db"],
-        &["update", "--cpu-shares", "512", "db"],
-        &["restart", "-t", "1", "db"],
-        &["stop", "-t", "1", "db"],
-        &["start", "db"],
-        &["kill", "db"],
-        &["wait", "db"],
-        &["start", "db"],
-        &["rm", "-f", "db"],
-        &["run", "--rm", "--network", "none", "busybox", "true"],
-        &["run", "--network", "none", "--name", "none", "busybox", "nosuch"],
-        &["rm", "none"],
-        &[
-            "run",
-            "--rm",
-            "--network",
-            "none",
-            "--memory",
-            "16m",
-            "--memory-swap",
-            "16m",
-            "busybox",
-            "tail",
-            "/dev/zero",
-        ],
-        &["container", "prune", "-f"],
-        &["tag", "busybox", "x:1"],
-        &["rmi", "x:1"],
-        &["save", "-o", archive, "busybox"],
-        &["import", tree.to_str().unwrap(), "y:1"],
-        &["rmi", "y:1"],
-        &["rmi", "busybox"],
-        &["load", "-q", "-i", archive],
-        &["image", "prune", "-f"],
+    let file = |name: &str| kist.scratch().join(name).display().to_string();
+    let files = [
+        ("ARCHIVE", file("saved.tar")),
+        ("COPIED", file("copied")),
+        ("EXPORTED", file("exported.tar")),
+        ("TREE", tree.display().to_string()),
     ];
-    for words in story {
+    for words in STORY {
+        let file = |word: &&str| files.iter().find(|(name, _)| name == word).map(|(_, path)| path.as_str());
+        let words: Vec<&str> = words.iter().map(|word| file(word).unwrap_or(word)).collect();
         // What is told counts, not what comes of it.
-        docker.attempt(words);
-        kist.run(words);
+        docker.attempt(&words);
+        kist.run(&words);
     }
     // To Docker that is the beginning of this second.
     std::thread::sleep(Duration::from_millis(1100));

@@ -273,6 +273,18 @@ fn images_and_history_are_dockers_tables() {
 }
 
 #[test]
+fn the_platform_that_is_asked_for_must_be_the_images() {
+    let kist = busybox();
+    let here = kist.ok(&["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", "busybox"]);
+    assert!(kist.ok(&["history", "--platform", &here, "busybox"]).starts_with("IMAGE"));
+    for verb in [&["history"][..], &["save", "-o", "/dev/null"], &["rmi"]] {
+        let refused = kist.fails(&[verb, &["--platform", "linux/s390x", "busybox"]].concat());
+        assert!(refused.stderr.contains("does not match the specified platform (linux/s390x)"), "{}", refused.stderr);
+    }
+    kist.ok(&["rmi", "--platform", &here, "busybox"]);
+}
+
+#[test]
 fn system_df_says_what_du_says() {
     let kist = busybox();
     background(&kist, "--name box", "dd if=/dev/zero of=/big bs=100k count=30 2>/dev/null");

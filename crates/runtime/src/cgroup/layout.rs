@@ -1,5 +1,6 @@
 //! Which control groups this machine has: one read of /proc/self/mountinfo, on the start path of each container.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,24 @@ impl Layout {
     /// Whether v2 is all there is.
     pub fn is_v2(&self) -> bool {
         self.v2.is_some() && self.v1.is_empty()
+    }
+
+    /// What can be controlled here.
+    #[must_use]
+    pub fn controllers(&self) -> BTreeSet<String> {
+        let v2 = self.v2.as_ref().filter(|_| self.v1.is_empty());
+        let v2 = v2.and_then(|v2| std::fs::read_to_string(v2.base.join("cgroup.controllers")).ok()).unwrap_or_default();
+        let v1 = self.v1.iter().flat_map(|hierarchy| hierarchy.controllers.split(','));
+        v1.chain(v2.split_whitespace()).filter(|name| !name.contains('=')).map(str::to_owned).collect()
+    }
+
+    /// Whether swap can be limited. The v2 tree knows only below its root.
+    #[must_use]
+    pub fn limits_swap(&self) -> bool {
+        match self.v1.iter().find(|hierarchy| hierarchy.controllers.split(',').any(|name| name == "memory")) {
+            Some(memory) => memory.mount.join("memory.memsw.limit_in_bytes").symlink_metadata().is_ok(),
+            None => self.controllers().contains("memory") && Path::new("/proc/swaps").symlink_metadata().is_ok(),
+        }
     }
 
     /// The mounts of a mountinfo text. The first mount of a hierarchy counts: later ones are those of containers.

@@ -50,6 +50,17 @@ pub struct Scope {
 }
 
 impl Placement<'_> {
+    /// Who makes the groups where nobody says: as Docker has it, systemd if v2 is all there is. A user without rights on the whole tree
+    /// cannot ask the system's systemd either.
+    #[must_use]
+    pub fn chosen(layout: &Layout) -> CgroupDriver {
+        if layout.systemd && layout.v2.as_ref().is_some_and(|v2| v2.base == v2.mount) && layout.is_v2() {
+            CgroupDriver::Systemd
+        } else {
+            CgroupDriver::Cgroupfs
+        }
+    }
+
     /// The groups to be. Nothing is made.
     ///
     /// # Errors
@@ -59,13 +70,7 @@ impl Placement<'_> {
             CgroupDriver::None => return Ok(CgroupPaths::default()),
             CgroupDriver::Systemd => CgroupDriver::Systemd,
             CgroupDriver::Cgroupfs => CgroupDriver::Cgroupfs,
-            // As Docker: a user without rights on the whole tree cannot ask the system's systemd either.
-            CgroupDriver::Auto
-                if layout.systemd && layout.v2.as_ref().is_some_and(|v2| v2.base == v2.mount) && layout.is_v2() =>
-            {
-                CgroupDriver::Systemd
-            }
-            CgroupDriver::Auto => CgroupDriver::Cgroupfs,
+            CgroupDriver::Auto => Placement::chosen(layout),
         };
         if layout.v2.is_none() && layout.v1.is_empty() {
             return Err(CgroupError::NotMounted);
