@@ -3,7 +3,8 @@
 //! ```text
 //! volumes/<name>/volume.json   its record, written once
 //!                _data/        its files; this directory stays the same one, as running containers have it mounted
-//!                _filled/      a whole copy on its way into _data: whoever uses the volume next finishes that
+//!                _filled/      a whole copy on its way into _data: whoever uses the volume next finishes that. tree/ has what is in it,
+//!                              look/ is a directory that looks as _data is to look
 //! limbo/volume-<pid>-<n>/      one half made, half removed, or half copied; nobody holds it: left by a crash
 //! ```
 //!
@@ -409,22 +410,28 @@ impl Filling<'_> {
         Ok(scratch)
     }
 
-    /// The copy is whole: from now on the volume has it, whatever happens.
+    /// The copy is whole, and looks as the volume's directory is to look: from now on the volume has it, whatever happens.
     ///
     /// # Errors
     /// Of the file system.
     pub fn commit(&self, scratch: Scratch, dress: Dress<'_>) -> io::Result<()> {
+        let look = scratch.dir.join("look");
+        DirBuilder::new().mode(0o700).create(&look)?;
+        dress(&scratch.tree(), &look)?;
         faults::act("fill volume")?;
-        fs::rename(scratch.tree(), self.hold.dir.join(FILLED))?;
-        self.finish(dress)?;
-        remove_tree(&scratch.dir)
+        fs::rename(&scratch.dir, self.hold.dir.join(FILLED))?;
+        self.finish(dress)
     }
 
     /// Moves what was copied to where it belongs. What a running container has written there meanwhile stays.
     fn finish(&self, dress: Dress<'_>) -> io::Result<()> {
-        let (from, to) = (self.hold.dir.join(FILLED), self.hold.data());
-        let entries = match fs::read_dir(&from) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        let (filled, to) = (self.hold.dir.join(FILLED), self.hold.data());
+        if !self.hold.is_half_filled() {
+            return Ok(());
+        }
+        let entries = match fs::read_dir(filled.join("tree")) {
+            // Its own removal was what was cut short.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return remove_tree(&filled),
             other => other?.collect::<Result<Vec<_>, _>>()?,
         };
         for entry in entries {
@@ -435,7 +442,10 @@ impl Filling<'_> {
             }
         }
         // After the moves, which change the time.
-        dress(&from, &to)?;
-        remove_tree(&from)
+        match dress(&filled.join("look"), &to) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
+        remove_tree(&filled)
     }
 }

@@ -77,6 +77,11 @@ fn memory_of_others(home: &Home, bundle: &Bundle, wanted: &VolumeName) -> Result
         let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok()) else { continue };
         // What cannot be read is of one that is ending.
         let Ok(Some(theirs)) = read::<Bundle>(&home.sandbox(&id)) else { continue };
+        // Its owners are shown through the maps of who mounted it first, and a mapped mount is not mapped again.
+        let maps = |bundle: &Bundle| (bundle.namespaces.user.clone(), bundle.namespaces.id_maps.clone());
+        if maps(&theirs) != maps(bundle) {
+            continue;
+        }
         let Some(mount) = theirs.mounts.iter().find(|mount| match &mount.kind {
             MountKind::Filesystem { volume, .. } => volume.as_ref() == Some(wanted),
             MountKind::Bind { .. } | MountKind::Image { .. } | MountKind::Cgroup | MountKind::SharedMemory => false,

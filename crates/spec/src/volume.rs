@@ -92,7 +92,7 @@ impl fmt::Debug for VolumeName {
 pub struct Volume {
     /// When.
     pub created: Time,
-    /// Free words; none where nobody could have given any, which Docker shows as `null`.
+    /// Free words; none where nobody gave any, which Docker shows as `null`.
     pub labels: Option<BTreeMap<String, String>>,
     /// `-o` of `volume create`: what is mounted in place of the volume's own directory; none as for the labels.
     pub options: Option<BTreeMap<String, String>>,

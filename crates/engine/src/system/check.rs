@@ -3,6 +3,7 @@
 use disk::{links, read};
 use spec::container::{Config, Settings};
 use spec::id::ContainerId;
+use spec::volume::{Volume, VolumeName};
 use store::Depth;
 
 use crate::container::find;
@@ -18,7 +19,7 @@ pub struct Damage {
     pub remedy: String,
 }
 
-/// Names all damages of images and containers.
+/// Names all damages of images, containers and volumes.
 ///
 /// # Errors
 /// Of the file system; damage is no error.
@@ -30,6 +31,9 @@ pub fn check(host: &Host, depth: Depth) -> Result<Vec<Damage>, Error> {
     let ids = find::all(host)?;
     for id in &ids {
         damages.extend(container(host, id));
+    }
+    for name in host.home.volume_names().map_err(Error::io("reading the volumes"))? {
+        damages.extend(volume(host, &name));
     }
     for (name, holder) in links::all(&host.home.names()).map_err(Error::io("reading the containers' names"))? {
         // A name is claimed before its container comes to be: one whose holder is not there may be that of a container being made.
@@ -43,6 +47,25 @@ pub fn check(host: &Host, depth: Depth) -> Result<Vec<Damage>, Error> {
         }
     }
     Ok(damages)
+}
+
+fn volume(host: &Host, name: &VolumeName) -> Option<Damage> {
+    let (dir, data) = (host.home.volume(name), host.home.volume_data(name));
+    let remedy = || format!("save what you need of {}, and remove {}", data.display(), dir.display());
+    let what = match read::<Volume>(&dir) {
+        Ok(Some(_)) if data.is_dir() => return None,
+        // Removed since the listing.
+        _ if !dir.is_dir() => return None,
+        Ok(Some(_)) => {
+            return Some(Damage {
+                what: format!("volume {name}: its directory _data is missing"),
+                remedy: format!("mkdir {}", data.display()),
+            });
+        }
+        Ok(None) => "volume.json is missing".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Some(Damage { what: format!("volume {name}: {what}"), remedy: remedy() })
 }
 
 fn container(host: &Host, id: &ContainerId) -> Vec<Damage> {
@@ -62,6 +85,11 @@ fn container(host: &Host, id: &ContainerId) -> Vec<Damage> {
             Ok(false) if !dir.is_dir() => return Vec::new(),
             Ok(false) => found(format!("{file} is missing")),
             Err(error) => found(error.to_string()),
+        }
+    }
+    if let Ok(Some(config)) = read::<Config>(&dir) {
+        for (name, _) in config.volumes_used().filter(|(name, _)| !host.home.volume(name).is_dir()) {
+            found(format!("its volume {name} is missing"));
         }
     }
     if let Err(error) = monitor::status::of(&host.home, id) {

@@ -41,6 +41,7 @@ fn volume(host: &Host, config: &Config, mount: &UserMount, files: &mut Files<'_>
         (true, Naming::Given) | (false, _) => Durability::Durable,
     };
     let hold = make(host, config, mount, (name, *naming, recipe.as_ref()), durability)?;
+    finish_filling(&hold, name)?;
     if *copy == CopyUp::Fill {
         let source = source(host, name)?.resolved()?;
         fill::fill(host, &hold, &source, files, &mount.target, durability)?;
@@ -95,6 +96,14 @@ fn hidden(mount: &UserMount, files: &mut Files<'_>) -> Result<Option<String>, Er
     )))
 }
 
+/// What one who died had begun.
+fn finish_filling(hold: &Hold, name: &VolumeName) -> Result<(), Error> {
+    if hold.is_half_filled() {
+        hold.fill(&fill::dress).map_err(Error::io(format!("filling the volume {name}")))?;
+    }
+    Ok(())
+}
+
 /// What is mounted for a volume.
 fn source(host: &Host, name: &VolumeName) -> Result<Source, Error> {
     let record = read::<Volume>(&host.home.volume(name))?.ok_or_else(|| Error::no_volume(name.as_str()))?;
@@ -105,10 +114,8 @@ fn source(host: &Host, name: &VolumeName) -> Result<Source, Error> {
 pub(crate) fn finish(host: &Host, config: &Config) -> Result<BTreeMap<VolumeName, Source>, Error> {
     let mut sources = BTreeMap::new();
     for (name, _) in config.volumes_used() {
-        if let Some(hold) = host.home.hold_volume(name).map_err(Error::io(format!("opening the volume {name}")))?
-            && hold.is_half_filled()
-        {
-            hold.fill(&fill::dress).map_err(Error::io(format!("filling the volume {name}")))?;
+        if let Some(hold) = host.home.hold_volume(name).map_err(Error::io(format!("opening the volume {name}")))? {
+            finish_filling(&hold, name)?;
         }
         sources.insert(name.clone(), source(host, name)?.resolved()?);
     }

@@ -80,17 +80,16 @@ fn create_one(cli: &Cli, args: &Args) -> Result<u8, Report> {
         ([name], None) => Some(name.as_str()),
         (_, name) => name,
     };
-    let pairs = |flag: &str| -> BTreeMap<String, String> {
+    let pairs = |flag: &str| -> Option<BTreeMap<String, String>> {
         let pair =
             |text: &str| text.split_once('=').map_or((text.into(), String::new()), |(k, v)| (k.into(), v.into()));
-        args.list(flag).into_iter().map(pair).collect()
+        args.given(flag).then(|| args.list(flag).into_iter().map(pair).collect())
     };
     let request = Create {
         name: name.filter(|name| !name.is_empty()).map(parse_name).transpose()?,
         driver: args.text("driver").unwrap_or(LOCAL).to_owned(),
-        // Docker's client sends none as an empty map.
-        options: Some(pairs("opt")),
-        labels: Some(pairs("label")),
+        options: pairs("opt"),
+        labels: pairs("label"),
     };
     say(create(&cli.host()?, request)?.as_str());
     Ok(0)

@@ -47,13 +47,13 @@ pub(crate) struct VolumeInspect {
     pub(crate) created_at: String,
     /// The only one.
     pub(crate) driver: String,
-    /// Free words; null where none could be given.
+    /// Free words; null where none were given.
     pub(crate) labels: Map<String>,
     /// Where its files lie.
     pub(crate) mountpoint: String,
     /// Its name.
     pub(crate) name: String,
-    /// Of the driver; null where none could be given.
+    /// Of the driver; null where none were given.
     pub(crate) options: Map<String>,
     /// This machine.
     pub(crate) scope: String,

@@ -32,6 +32,7 @@ mod stats;
 mod storm;
 mod top;
 mod tty;
+mod volumes;
 
 use std::fs;
 use std::path::PathBuf;

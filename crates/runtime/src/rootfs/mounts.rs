@@ -32,7 +32,14 @@ impl Sources {
     pub(crate) fn open(mounts: &[Mount], mut given: Given, ids: Option<&IdMaps>) -> Result<Sources, InitFailure> {
         let mut userns = None;
         let mut open = |(place, mount): (usize, &Mount)| match (given.mounts.remove(&place), &mount.kind) {
-            (Some(made), _) => Ok(Some(made)),
+            (Some(made), kind) => {
+                if let (MountKind::Filesystem { .. }, Some(ids)) = (kind, ids) {
+                    // One that another container had before is mapped already, and not every file system can be: then its owners are
+                    // those on it.
+                    let _ = show_to(&made, &mut userns, ids);
+                }
+                Ok(Some(made))
+            }
             (None, MountKind::Bind { source, owners, .. }) => {
                 let tree = clone_tree(mount, source)?;
                 if let (Owners::Mapped, Some(ids)) = (owners, ids) {
