@@ -43,7 +43,7 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "commit" -d 'Create a new 
 complete -c kist -n "__fish_kist_needs_command" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
 complete -c kist -n "__fish_kist_needs_command" -f -a "create" -d 'Create a new container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
-complete -c kist -n "__fish_kist_needs_command" -f -a "events" -d 'Show what happens to containers, images, networks and volumes, as it happens'
+complete -c kist -n "__fish_kist_needs_command" -f -a "events" -d 'Get real time events'
 complete -c kist -n "__fish_kist_needs_command" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
 complete -c kist -n "__fish_kist_needs_command" -f -a "history" -d 'Show the history of an image'
 complete -c kist -n "__fish_kist_needs_command" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
@@ -58,8 +58,10 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "rm" -d 'Remove one or mor
 complete -c kist -n "__fish_kist_needs_command" -f -a "rmi" -d 'Remove one or more images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
 complete -c kist -n "__fish_kist_needs_command" -f -a "start" -d 'Start one or more stopped containers'
+complete -c kist -n "__fish_kist_needs_command" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
 complete -c kist -n "__fish_kist_needs_command" -f -a "stop" -d 'Stop one or more running containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c kist -n "__fish_kist_needs_command" -f -a "top" -d 'Display the running processes of a container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "unpause" -d 'Unpause all processes within one or more containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
@@ -67,6 +69,7 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "container" -d 'Manage con
 complete -c kist -n "__fish_kist_needs_command" -f -a "image" -d 'Manage images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "registry" -d 'Serve images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "system" -d 'Manage kist'
+complete -c kist -n "__fish_kist_needs_command" -f -a "volume" -d 'Manage volumes'
 complete -c kist -n "__fish_kist_using_subcommand run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -92,6 +95,7 @@ complete -c kist -n "__fish_kist_using_subcommand run" -l device-read-iops -d 'L
 complete -c kist -n "__fish_kist_using_subcommand run" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l dns-opt -d '' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l dns-option -d 'Set DNS options' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l dns-search -d 'Set custom DNS search domains' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l domainname -d 'Container NIS domain name' -r
@@ -264,6 +268,7 @@ complete -c kist -n "__fish_kist_using_subcommand create" -l device-read-iops -d
 complete -c kist -n "__fish_kist_using_subcommand create" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l dns-opt -d '' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l dns-option -d 'Set DNS options' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l dns-search -d 'Set custom DNS search domains' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l domainname -d 'Container NIS domain name' -r
@@ -349,6 +354,7 @@ complete -c kist -n "__fish_kist_using_subcommand export" -s o -l output -d 'Wri
 complete -c kist -n "__fish_kist_using_subcommand export" -l help
 complete -c kist -n "__fish_kist_using_subcommand export" -s h
 complete -c kist -n "__fish_kist_using_subcommand history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand history" -l platform -d 'Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand history" -l help
 complete -c kist -n "__fish_kist_using_subcommand history" -s h
 complete -c kist -n "__fish_kist_using_subcommand history" -s H -l human -d 'Print sizes and dates in human readable format (default true)'
@@ -392,13 +398,15 @@ complete -c kist -n "__fish_kist_using_subcommand restart" -s h
 complete -c kist -n "__fish_kist_using_subcommand rm" -l help
 complete -c kist -n "__fish_kist_using_subcommand rm" -s h
 complete -c kist -n "__fish_kist_using_subcommand rm" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
-complete -c kist -n "__fish_kist_using_subcommand rm" -s l -l link -d ''
+complete -c kist -n "__fish_kist_using_subcommand rm" -s l -l link -d 'Remove the specified link'
 complete -c kist -n "__fish_kist_using_subcommand rm" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
+complete -c kist -n "__fish_kist_using_subcommand rmi" -l platform -d 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand rmi" -l help
 complete -c kist -n "__fish_kist_using_subcommand rmi" -s h
 complete -c kist -n "__fish_kist_using_subcommand rmi" -s f -l force -d 'Force removal of the image'
 complete -c kist -n "__fish_kist_using_subcommand rmi" -l no-prune -d 'Do not delete untagged parents'
 complete -c kist -n "__fish_kist_using_subcommand save" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c kist -n "__fish_kist_using_subcommand save" -l platform -d 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand save" -l help
 complete -c kist -n "__fish_kist_using_subcommand save" -s h
 complete -c kist -n "__fish_kist_using_subcommand start" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -406,6 +414,12 @@ complete -c kist -n "__fish_kist_using_subcommand start" -l help
 complete -c kist -n "__fish_kist_using_subcommand start" -s h
 complete -c kist -n "__fish_kist_using_subcommand start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals'
 complete -c kist -n "__fish_kist_using_subcommand start" -s i -l interactive -d 'Attach container\'s STDIN'
+complete -c kist -n "__fish_kist_using_subcommand stats" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand stats" -l help
+complete -c kist -n "__fish_kist_using_subcommand stats" -s h
+complete -c kist -n "__fish_kist_using_subcommand stats" -s a -l all -d 'Show all containers (default shows just running)'
+complete -c kist -n "__fish_kist_using_subcommand stats" -l no-stream -d 'Disable streaming stats and only pull the first result'
+complete -c kist -n "__fish_kist_using_subcommand stats" -l no-trunc -d 'Do not truncate output'
 complete -c kist -n "__fish_kist_using_subcommand stop" -s s -l signal -d 'Signal to send to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand stop" -s t -l timeout -d 'Seconds to wait before killing the container' -r
 complete -c kist -n "__fish_kist_using_subcommand stop" -l time -d '' -r
@@ -413,6 +427,8 @@ complete -c kist -n "__fish_kist_using_subcommand stop" -l help
 complete -c kist -n "__fish_kist_using_subcommand stop" -s h
 complete -c kist -n "__fish_kist_using_subcommand tag" -l help
 complete -c kist -n "__fish_kist_using_subcommand tag" -s h
+complete -c kist -n "__fish_kist_using_subcommand top" -l help
+complete -c kist -n "__fish_kist_using_subcommand top" -s h
 complete -c kist -n "__fish_kist_using_subcommand unpause" -l help
 complete -c kist -n "__fish_kist_using_subcommand unpause" -s h
 complete -c kist -n "__fish_kist_using_subcommand update" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -433,31 +449,33 @@ complete -c kist -n "__fish_kist_using_subcommand update" -l help
 complete -c kist -n "__fish_kist_using_subcommand update" -s h
 complete -c kist -n "__fish_kist_using_subcommand wait" -l help
 complete -c kist -n "__fish_kist_using_subcommand wait" -s h
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ls" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "list" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "ps" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "commit" -d 'Create a new image from a container\'s changes'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stop unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ls" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "list" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ps" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "top" -d 'Display the running processes of a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
@@ -483,6 +501,7 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-opt -d '' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -d 'Set DNS options' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Set custom DNS search domains' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l domainname -d 'Container NIS domain name' -r
@@ -642,6 +661,7 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-opt -d '' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -d 'Set DNS options' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Set custom DNS search domains' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l domainname -d 'Container NIS domain name' -r
@@ -743,23 +763,31 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -s l -l link -d ''
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -s l -l link -d 'Remove the specified link'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rm" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force the removal of a running container (uses SIGKILL)'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -s l -l link -d ''
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -s l -l link -d 'Remove the specified link'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from remove" -s v -l volumes -d 'Remove anonymous volumes associated with the container'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from start" -l detach-keys -d 'Override the key sequence for detaching a container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from start" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from start" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from start" -s a -l attach -d 'Attach STDOUT/STDERR and forward signals'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from start" -s i -l interactive -d 'Attach container\'s STDIN'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -s a -l all -d 'Show all containers (default shows just running)'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -l no-stream -d 'Disable streaming stats and only pull the first result'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stats" -l no-trunc -d 'Do not truncate output'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stop" -s s -l signal -d 'Signal to send to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stop" -s t -l timeout -d 'Seconds to wait before killing the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stop" -l time -d '' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stop" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from stop" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from top" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from top" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from unpause" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from unpause" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from update" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -830,6 +858,7 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from list" -l no-trunc -d 'Don\'t truncate output'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only show image IDs'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from history" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from history" -l platform -d 'Show history for the given platform. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from history" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from history" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from history" -s H -l human -d 'Print sizes and dates in human readable format (default true)'
@@ -845,15 +874,18 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from load" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from load" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from load" -s q -l quiet -d 'Suppress the load output'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from rm" -l platform -d 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from rm" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from rm" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force removal of the image'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from rm" -l no-prune -d 'Do not delete untagged parents'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from remove" -l platform -d 'Remove only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from remove" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from remove" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force removal of the image'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from remove" -l no-prune -d 'Do not delete untagged parents'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from save" -s o -l output -d 'Write to a file, instead of STDOUT' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from save" -l platform -d 'Save only the given platform variant. Formatted as "os[/arch[/variant]]" (e.g., "linux/amd64")' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from save" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from save" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from tag" -l help
@@ -879,7 +911,7 @@ complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subc
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -s h
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l read-only -d 'Let clients pull, and neither push nor delete'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "info" -d 'Display system-wide information'
-complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "events" -d 'Show what happens to containers, images, networks and volumes, as it happens'
+complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "events" -d 'Get real time events'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "prune" -d 'Remove unused data'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "df" -d 'Show kist disk usage'
 complete -c kist -n "__fish_kist_using_subcommand system; and not __fish_seen_subcommand_from info events prune df check start" -f -a "check" -d 'Compare everything that is stored with what it should be, and name each damage with its remedy'
@@ -908,3 +940,40 @@ complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcom
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from check" -l quick -d 'Read the records only, not the files of each layer'
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from start" -l help
 complete -c kist -n "__fish_kist_using_subcommand system; and __fish_seen_subcommand_from start" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "create" -d 'Create a volume'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "inspect" -d 'Display detailed information on one or more volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "ls" -d 'List volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "list" -d 'List volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "prune" -d 'Remove unused local volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "rm" -d 'Remove one or more volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and not __fish_seen_subcommand_from create inspect ls list prune rm remove" -f -a "remove" -d 'Remove one or more volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -s d -l driver -d 'Specify volume driver name (default "local")' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -l label -d 'Set metadata for a volume' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -l name -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -s o -l opt -d 'Set driver specific options (default map[])' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from create" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from inspect" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from inspect" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Provide filter values (e.g. "dangling=true")' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from ls" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from ls" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only display volume names'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from list" -s f -l filter -d 'Provide filter values (e.g. "dangling=true")' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from list" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from list" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from list" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only display volume names'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "label=<label>")' -r
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from prune" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from prune" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused volumes, not just anonymous ones'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from rm" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from rm" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from rm" -s f -l force -d 'Force the removal of one or more volumes'
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from remove" -l help
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from remove" -s h
+complete -c kist -n "__fish_kist_using_subcommand volume; and __fish_seen_subcommand_from remove" -s f -l force -d 'Force the removal of one or more volumes'

@@ -271,6 +271,7 @@ mod tests {
         expect![[r#"
             WARNING! This will remove:
               - all stopped containers
+              - all anonymous volumes not used by at least one container
               - all images without at least one container associated to them
 
               Items to be pruned will be filtered with:
