@@ -4,8 +4,8 @@
 //! root (/var/lib/kist)   format.json  blobs/ snapshots/ drafts/ images/   the store's
 //!                        containers/<id>/{config,settings,exit}.json log  one directory a container
 //!                        names/<name> -> <id>                             exclusive links
-//!                        volumes/<name>/{volume.json,_data/}              one directory a volume
-//!                        limbo/<id>/  limbo/volume-*/                     containers and volumes half made or half removed
+//!                        limbo/<id>/                                      containers half made or half removed
+//!                        volumes/<name>/{volume.json,_data/}  .limbo/     one directory a volume; and their limbo
 //!                        events.log  events.log.1                         what happened
 //! run (/run/kist)        <id>/{lock,status.json,bundle.json,claims.log,ask.sock}   only while a monitor lives or died badly
 //! ```

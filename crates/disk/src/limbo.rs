@@ -13,7 +13,7 @@ use spec::id::ContainerId;
 
 use crate::home::Home;
 use crate::replace::{Durability, remove_tree};
-use crate::volume::{self, EndedVolume};
+use crate::volume::EndedVolume;
 use crate::{faults, links};
 
 /// A container that is being made. Dropped without [`Making::commit`], it leaves nothing but what the sweep finds.
@@ -109,12 +109,9 @@ impl Home {
     /// # Errors
     /// Of the file system or of `release`.
     pub fn sweep<E: From<io::Error>>(&self, mut release: impl FnMut(&ContainerId) -> Result<(), E>) -> Result<(), E> {
+        self.sweep_volumes()?;
         for entry in fs::read_dir(self.limbo())? {
             let entry = entry?;
-            if volume::is_passing(&entry.file_name()) {
-                volume::sweep(&entry.path())?;
-                continue;
-            }
             let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<ContainerId>().ok()) else {
                 continue;
             };
@@ -148,7 +145,7 @@ impl Home {
         Ok(())
     }
 
-    pub(crate) fn limbo(&self) -> PathBuf {
+    fn limbo(&self) -> PathBuf {
         self.root().join("limbo")
     }
 }

@@ -5,15 +5,17 @@
 //!                _data/        its files; this directory stays the same one, as running containers have it mounted
 //!                _filled/      a whole copy on its way into _data: whoever uses the volume next finishes that. tree/ has what is in it,
 //!                              look/ is a directory that looks as _data is to look
-//! limbo/volume-<pid>-<n>/      one half made, half removed, or half copied; nobody holds it: left by a crash
+//! volumes/.limbo/<pid>-<n>/    one half made, half removed, or half copied; nobody holds it: left by a crash
 //! ```
+//!
+//! Nothing of all this can be entered by others than its owner: what is in a volume may come from an image, with programs that are
+//! set-user-id (CVE-2021-41091). The limbo is here, and not where containers have theirs, so that `volumes` may be on another disk.
 //!
 //! Who uses a volume is said by the containers' records alone, so that no count can be wrong. Between a look at the records and what
 //! follows from it stands a lock on the volume's directory (flock; it dies with its process): shared by whoever makes a container that
 //! uses it, until the container is there to be seen; exclusive by whoever removes it. Who fills it holds `volume.json` besides.
 //! Neither of them is seen inside a container.
 
-use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -137,10 +139,6 @@ impl Home {
 
     /// Whether it is ours that has the name now.
     fn commit_volume(&self, limbo: &Path, dir: &Path, durability: Durability) -> io::Result<bool> {
-        match DirBuilder::new().mode(0o711).create(self.volumes()) {
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(e),
-            Ok(()) | Err(_) => {}
-        }
         faults::act("commit volume")?;
         match renameat_with(CWD, limbo, CWD, dir, RenameFlags::NOREPLACE) {
             Err(rustix::io::Errno::EXIST) => return Ok(false),
@@ -271,9 +269,10 @@ impl Home {
     /// A directory in limbo, held so that the sweep leaves it.
     fn begin_passing(&self) -> io::Result<(PathBuf, File)> {
         faults::act("begin volume")?;
+        DirBuilder::new().mode(0o700).recursive(true).create(self.volume_limbo())?;
         loop {
-            let dir = self.limbo().join(passing_name());
-            match DirBuilder::new().mode(0o711).create(&dir) {
+            let dir = self.passing();
+            match DirBuilder::new().mode(0o700).create(&dir) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             }
@@ -289,29 +288,39 @@ impl Home {
 
     fn move_to_limbo(&self, from: &Path) -> io::Result<PathBuf> {
         loop {
-            let to = self.limbo().join(passing_name());
+            let to = self.passing();
             match renameat_with(CWD, from, CWD, &to, RenameFlags::NOREPLACE) {
                 Err(rustix::io::Errno::EXIST) => {}
                 other => return other.map(|()| to).map_err(io::Error::from),
             }
         }
     }
-}
 
-const PASSING: &str = "volume-";
+    /// Removes what processes that died left of volumes.
+    pub(crate) fn sweep_volumes(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(self.volume_limbo()) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        for entry in entries {
+            sweep(&entry?.path())?;
+        }
+        Ok(())
+    }
 
-fn passing_name() -> String {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    format!("{PASSING}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
+    fn volume_limbo(&self) -> PathBuf {
+        self.volumes().join(".limbo")
+    }
 
-/// Whether a name in limbo is a volume's.
-pub(crate) fn is_passing(name: &OsStr) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with(PASSING))
+    /// A name there that is likely to be free.
+    fn passing(&self) -> PathBuf {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        self.volume_limbo().join(format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)))
+    }
 }
 
 /// Removes a volume's directory in limbo unless somebody works on it.
-pub(crate) fn sweep(dir: &Path) -> io::Result<()> {
+fn sweep(dir: &Path) -> io::Result<()> {
     let held = match File::open(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,

@@ -20,8 +20,10 @@ fn data(kist: &Kist, name: &str) -> PathBuf {
 /// Nothing lies in the engine's directory of things half made or half removed, once those who work there are done.
 #[track_caller]
 fn limbo_is_empty(kist: &Kist) {
-    let count = |kist: &Kist| fs::read_dir(kist.root().join("limbo")).map_or(0, Iterator::count);
-    kist.wait_until("nothing is half removed any more", |kist| count(kist) == 0);
+    let count = |kist: &Kist, dir: &str| fs::read_dir(kist.root().join(dir)).map_or(0, Iterator::count);
+    kist.wait_until("nothing is half removed any more", |kist| {
+        count(kist, "limbo") + count(kist, "volumes/.limbo") == 0
+    });
 }
 
 /// busybox with a directory that has something of every kind.
@@ -86,6 +88,33 @@ fn what_is_written_to_a_volume_outlives_its_container() {
     assert_eq!(kist.ok(&["volume", "rm", "data"]), "data");
     assert!(!data(&kist, "data").exists());
     limbo_is_empty(&kist);
+}
+
+#[test]
+fn nobody_else_on_the_host_reaches_what_an_image_put_into_a_volume() {
+    let kist = busybox();
+    kist.load_image(&stuffed("stuffed:latest"));
+    kist.ok(&["run", "--rm", "-v", "data:/data", "stuffed", "true"]);
+    let file = data(&kist, "data").join("file");
+    assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o4750);
+    for dir in ["volumes", "volumes/data"] {
+        assert_eq!(fs::metadata(kist.root().join(dir)).unwrap().mode() & 0o777, 0o700, "{dir}");
+    }
+}
+
+#[test]
+fn volumes_may_be_on_another_disk() {
+    let kist = busybox();
+    kist.load_image(&stuffed("stuffed:latest"));
+    let at = kist.root().join("volumes");
+    fs::create_dir_all(&at).unwrap();
+    let none = rustix::mount::MountFlags::empty();
+    rustix::mount::mount("none", &at, "tmpfs", none, Some(c"mode=700")).unwrap();
+    kist.ok(&["volume", "create", "data"]);
+    let run = kist.run(RUN);
+    let removed = kist.run(&["volume", "rm", "data"]);
+    rustix::mount::unmount(&at, rustix::mount::UnmountFlags::DETACH).unwrap();
+    assert_eq!((run.stdout.as_str(), run.code, removed.code), ("deep", 0, 0), "{} {}", run.stderr, removed.stderr);
 }
 
 #[test]
@@ -546,7 +575,9 @@ fn as_ever(kist: &Kist, whole: &[String]) {
     assert_eq!(tree(&dir), whole);
     kist.ok(&["volume", "rm", "data"]);
     limbo_is_empty(kist);
-    assert_eq!(fs::read_dir(kist.root().join("volumes")).unwrap().count(), 0);
+    let left: Vec<_> =
+        fs::read_dir(kist.root().join("volumes")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".limbo"]);
 }
 
 fn loops(fault: Fault, commands: &[&[&str]]) -> usize {
