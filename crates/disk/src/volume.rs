@@ -458,3 +458,88 @@ impl Filling<'_> {
         remove_tree(&filled)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use spec::time::Time;
+
+    use super::*;
+
+    struct Dir(PathBuf);
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    fn home(name: &str) -> (Home, Dir) {
+        let root = std::env::temp_dir().join(format!("kist-disk-{}-{name}", std::process::id()));
+        (Home::open(&root.join("root"), &root.join("run")).unwrap(), Dir(root))
+    }
+
+    fn made(home: &Home, name: &VolumeName) -> Hold {
+        let record = Volume { created: Time::from_ns(0), labels: None, options: None };
+        home.make_volume(name, &record, Durability::Volatile).unwrap()
+    }
+
+    #[test]
+    fn a_volume_that_is_held_does_not_go() {
+        let (home, _dir) = home("held");
+        let name: VolumeName = "data".parse().unwrap();
+        let hold = made(&home, &name);
+        assert!(matches!(home.end_volume(&name, Patience::None).unwrap(), EndVolume::InUse(users) if users.is_empty()));
+        drop(hold);
+        let EndVolume::Ended(ended) = home.end_volume(&name, Patience::None).unwrap() else { panic!("it is free") };
+        assert!(home.hold_volume(&name).unwrap().is_none());
+        home.sweep_volumes().unwrap();
+        assert!(ended.data().is_dir(), "whoever removes it is alive");
+        drop(ended);
+        home.sweep_volumes().unwrap();
+        assert_eq!(fs::read_dir(home.volume_limbo()).unwrap().count(), 0);
+        assert!(matches!(home.end_volume(&name, Patience::None).unwrap(), EndVolume::Missing));
+    }
+
+    #[test]
+    fn makers_and_removers_meet_without_harm() {
+        let (home, _dir) = home("meet");
+        let name: VolumeName = "data".parse().unwrap();
+        std::thread::scope(|scope| {
+            for n in 0..6 {
+                let (home, name) = (&home, &name);
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        if n % 2 == 0 {
+                            let hold = made(home, name);
+                            assert!(hold.data().is_dir(), "as long as it is held");
+                        } else if let EndVolume::Ended(ended) = home.end_volume(name, Patience::Wait).unwrap() {
+                            ended.clear().unwrap();
+                        }
+                        home.sweep_volumes().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(fs::read_dir(home.volume_limbo()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_copy_that_is_committed_arrives_whoever_finishes_it() {
+        let (home, _dir) = home("copy");
+        let hold = made(&home, &"data".parse().unwrap());
+        let dress: Dress<'_> = &|from, to| fs::set_permissions(to, fs::metadata(from)?.permissions());
+        let filled = hold.dir.join(FILLED);
+        for dir in ["tree/a", "tree/b", "look"] {
+            fs::create_dir_all(filled.join(dir)).unwrap();
+        }
+        fs::set_permissions(filled.join("look"), Permissions::from_mode(0o1777)).unwrap();
+        // Somebody had moved one, and a container has made the other itself.
+        fs::remove_dir(filled.join("tree/a")).unwrap();
+        fs::create_dir_all(hold.data().join("b/own")).unwrap();
+        assert!(hold.is_half_filled());
+        let filling = hold.fill(dress).unwrap();
+        assert!(!hold.is_half_filled() && !filling.is_empty().unwrap());
+        assert!(hold.data().join("b/own").is_dir());
+        assert_eq!(fs::metadata(hold.data()).unwrap().permissions().mode() & 0o7777, 0o1777);
+    }
+}

@@ -9,7 +9,8 @@ use rustix::fs::{AtFlags, Mode, OFlags, openat, statat};
 use spec::bundle::{IdMap, IdMaps};
 use spec::id::ContainerId;
 use std::io::{Read, Write};
-use store::{ChangeKind, Mount, Store};
+use std::path::Path;
+use store::{ChangeKind, Floor, Mount, MountImage, Store};
 use testkit::{ImageBuilder, Layer, Root};
 
 fn id(n: u8) -> ContainerId {
@@ -152,4 +153,52 @@ fn what_a_container_wrote_becomes_an_image() {
     assert_eq!(store.check(store::Depth::Layers).unwrap(), []);
     let wrong = store.commit(&id(2), below.config, None, || {}).unwrap_err().to_string();
     assert!(wrong.starts_with("the config's layers are not those below container"), "{wrong}");
+}
+
+#[test]
+fn an_image_is_mounted_without_a_writable_layer() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    let image = store.resolve("x:1").unwrap();
+    let maps = vec![IdMap { container: 0, host: 100_000, size: 65_536 }];
+    let maps = IdMaps { uids: maps.clone(), gids: maps };
+    let mount = |chains: &[_], id_maps, floor, beneath: Option<&str>| {
+        store.mount_image(chains, MountImage { id_maps, floor, beneath: beneath.map(Path::new) })
+    };
+    for id_maps in [None, Some(&maps)] {
+        let whole = mount(&image.chains, id_maps, Floor::Bare, None).unwrap();
+        assert_eq!((read(&whole, "a").as_deref(), read(&whole, "gone")), (Some("1"), None));
+        assert!(openat(&whole, "new", OFlags::WRONLY | OFlags::CREATE, Mode::from_raw_mode(0o644)).is_err());
+        assert!(statat(&whole, ".dockerenv", AtFlags::empty()).is_err());
+        let below = mount(&image.chains, id_maps, Floor::Bare, Some("d")).unwrap();
+        assert_eq!((read(&below, "new").as_deref(), read(&below, "old")), (Some("new"), None));
+    }
+    // One layer alone, and none.
+    assert_eq!(read(&mount(&image.chains[..1], None, Floor::Bare, None).unwrap(), "gone").as_deref(), Some("x"));
+    assert!(mount(&[], None, Floor::Bare, None).is_ok());
+    let floor = mount(&image.chains, None, Floor::Skeleton, None).unwrap();
+    assert!(statat(&floor, ".dockerenv", AtFlags::empty()).is_ok());
+    for outside in ["..", "/etc", "none"] {
+        assert!(mount(&image.chains, None, Floor::Bare, Some(outside)).is_err(), "{outside}");
+    }
+}
+
+#[test]
+fn layers_of_a_mounted_image_stay_with_the_container() {
+    let root = Root::new();
+    let store = store(&root, &layers());
+    let image = store.resolve("x:1").unwrap();
+    store.draft(&id(1), None).unwrap();
+    store.keep_layers(&id(1), std::slice::from_ref(&image)).unwrap();
+    let may_go = &mut |_: &_| Ok(());
+    store.remove("x:1", store::Remove { several: store::Several::Untag, may_go }).unwrap();
+    store.collect().unwrap();
+    let kept = store.kept_layers(&id(1)).unwrap().remove(&image.id).unwrap();
+    let request = MountImage { id_maps: None, floor: Floor::Bare, beneath: None };
+    assert_eq!(read(&store.mount_image(&kept, request).unwrap(), "a").as_deref(), Some("1"));
+    assert!(store.keep_layers(&id(1), &[image.clone()]).is_ok());
+    store.remove_draft(&id(1)).unwrap();
+    store.collect().unwrap();
+    store.draft(&id(2), None).unwrap();
+    assert!(store.keep_layers(&id(2), &[image]).is_err(), "it is gone");
 }
