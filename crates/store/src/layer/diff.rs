@@ -182,9 +182,11 @@ impl<'o, W: Write> Walk<'o, W> {
             FileType::Socket | FileType::Unknown => return Ok(()),
             FileType::RegularFile => Kind::File { size: size_of(&stat), sparse: None },
             FileType::Directory => Kind::Dir,
-            FileType::Symlink => match there(readlinkat(dir, name, Vec::new())).map_err(failed)? {
-                Some(target) => Kind::Symlink { target: target.into_bytes() },
-                None => return Ok(()),
+            FileType::Symlink => match readlinkat(dir, name, Vec::new()) {
+                Ok(target) => Kind::Symlink { target: target.into_bytes() },
+                // It is no link any more.
+                Err(Errno::NOENT | Errno::INVAL) => return Ok(()),
+                Err(errno) => return Err(failed(errno)),
             },
             FileType::CharacterDevice => Kind::Char(device),
             FileType::BlockDevice => Kind::Block(device),
@@ -330,7 +332,7 @@ fn size_of(stat: &Stat) -> u64 {
 fn there<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL) => Ok(None),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
         Err(errno) => Err(errno),
     }
 }

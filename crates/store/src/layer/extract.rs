@@ -108,4 +108,50 @@ mod tests {
             assert_eq!(check(name).as_deref(), clean, "{name}");
         }
     }
+
+    fn unpack(root: &testkit::Root, layer: testkit::Layer, owners: Owners<'_>) -> Result<Applied, LayerError> {
+        let dir = std::fs::File::open(root.path()).unwrap();
+        extract(
+            layer.tar().as_slice(),
+            std::os::fd::AsFd::as_fd(&dir),
+            &Extract { rename: &|name| name.to_vec(), owners },
+        )
+    }
+
+    #[test]
+    fn what_is_there_is_merged_with_and_keeps_its_owner_where_asked() {
+        use std::os::unix::fs::MetadataExt;
+        let root = testkit::Root::new();
+        root.write("dir/kept", "kept");
+        std::os::unix::fs::chown(root.join("dir"), Some(5), Some(6)).unwrap();
+        let layer =
+            || testkit::Layer::new().dir("dir/", 0o700).file("dir/new", 0o600, "new").file("made/x", 0o644, "x");
+        unpack(&root, layer(), Owners::Process).unwrap();
+        let of = |name: &str| std::fs::metadata(root.join(name)).unwrap();
+        assert_eq!((of("dir").uid(), of("dir").gid(), of("dir").mode() & 0o7777), (5, 6, 0o700));
+        assert_eq!(std::fs::read_to_string(root.join("dir/kept")).unwrap(), "kept");
+        let shift = |(uid, gid): Owner| (uid < 1000).then_some((uid + 100_000, gid + 200_000));
+        std::fs::remove_dir_all(root.join("made")).unwrap();
+        unpack(&root, layer(), Owners::Archive(&shift)).unwrap();
+        for name in ["dir", "dir/new", "made", "made/x"] {
+            assert_eq!((of(name).uid(), of(name).gid()), (100_000, 200_000), "{name}");
+        }
+        let stranger = testkit::Layer::new().entry("x", "", &[], |header| header.set_uid(1000));
+        assert!(unpack(&root, stranger, Owners::Archive(&shift)).unwrap_err().to_string().contains("is not mapped"));
+    }
+
+    #[test]
+    fn a_directory_and_something_else_do_not_give_way_to_each_other() {
+        let root = testkit::Root::new();
+        root.write("dir/x", "x");
+        root.write("file", "x");
+        std::os::unix::fs::symlink("/etc", root.join("link")).unwrap();
+        let refused = |layer| unpack(&root, layer, Owners::Process).unwrap_err().to_string();
+        let layer = testkit::Layer::new;
+        assert_eq!(refused(layer().file("dir", 0o644, "")), "cannot overwrite directory \"dir\" with non-directory");
+        assert_eq!(refused(layer().symlink("dir", "x")), "cannot overwrite directory \"dir\" with non-directory");
+        assert_eq!(refused(layer().dir("file/", 0o755)), "cannot overwrite non-directory \"file\" with directory");
+        assert_eq!(refused(layer().dir("link/", 0o755)), "cannot overwrite non-directory \"link\" with directory");
+        assert_eq!(std::fs::read_to_string(root.join("dir/x")).unwrap(), "x");
+    }
 }
