@@ -196,7 +196,7 @@ fn layers_of_a_mounted_image_stay_with_the_container() {
     let kept = store.kept_layers(&id(1)).unwrap().remove(&image.id).unwrap();
     let request = MountImage { id_maps: None, floor: Floor::Bare, beneath: None };
     assert_eq!(read(&store.mount_image(&kept, request).unwrap(), "a").as_deref(), Some("1"));
-    assert!(store.keep_layers(&id(1), &[image.clone()]).is_ok());
+    assert!(store.keep_layers(&id(1), std::slice::from_ref(&image)).is_ok());
     store.remove_draft(&id(1)).unwrap();
     store.collect().unwrap();
     store.draft(&id(2), None).unwrap();
