@@ -49,6 +49,9 @@ pub struct Bundle {
     pub seccomp: Seccomp,
     /// Whether a tiny init of ours is process 1 and reaps (`--init`).
     pub init: bool,
+    /// What its networks are like where nobody said it.
+    #[serde(default)]
+    pub networks: crate::network::Defaults,
 }
 
 /// Which system calls a container may make.

@@ -11,6 +11,7 @@ use crate::digest::ImageId;
 use crate::id::ContainerId;
 use crate::image::Healthcheck;
 use crate::mount::{Naming, UserMount, UserMountKind};
+use crate::network::{Attachment, Egress, Publish};
 use crate::platform::Platform;
 use crate::resources::Resources;
 use crate::time::Time;
@@ -118,7 +119,16 @@ pub struct HostConfig {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub volume_driver: String,
     /// `--network`.
-    pub network: NamespaceMode,
+    pub network: NetworkMode,
+    /// `-p`.
+    #[serde(default)]
+    pub publish: Vec<Publish>,
+    /// `-P`: every exposed port that `publish` does not name.
+    #[serde(default)]
+    pub publish_all: bool,
+    /// `--egress`, beside its networks' own: what any of them forbids is forbidden.
+    #[serde(default)]
+    pub egress: Option<Egress>,
     /// `--pid`.
     pub pid: NamespaceMode,
     /// `--ipc`.
@@ -183,12 +193,26 @@ pub struct HostConfig {
 pub enum NamespaceMode {
     /// The host's.
     Host,
-    /// Its own. For the network: `none`, only the loopback device.
+    /// Its own.
     Private,
     /// That of another container.
     Container(ContainerId),
-    /// `--ipc shareable`: its own, and others may join it. For the network: the default bridge, once there is one.
+    /// `--ipc shareable`: its own, and others may join it.
     Default,
+}
+
+/// Which network a container gets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// The host's.
+    Host,
+    /// Only a loopback device of its own.
+    None,
+    /// That of another container.
+    Container(ContainerId),
+    /// The networks in its settings, the first of them named so when the container was made.
+    Networks(String),
 }
 
 /// `--security-opt` and its relatives.
@@ -257,6 +281,9 @@ pub struct Settings {
     pub restart: RestartPolicy,
     /// Limits.
     pub resources: Resources,
+    /// The networks it is on, where its mode is [`NetworkMode::Networks`]; by `connect` and `disconnect`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<Attachment>,
 }
 
 /// `--restart`.

@@ -1,6 +1,7 @@
 //! The words of kist: ids, digests, references, image documents, what a container is and what a bundle is. Pure: no I/O, no clock,
 //! no environment. Everything here is parsed once, at the door; after that the type is the proof.
 
+pub mod address;
 pub mod bundle;
 pub mod capability;
 pub mod container;
@@ -9,6 +10,7 @@ pub mod event;
 pub mod id;
 pub mod image;
 pub mod mount;
+pub mod network;
 pub mod platform;
 pub mod reference;
 pub mod resources;
