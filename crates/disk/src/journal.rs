@@ -75,10 +75,22 @@ impl<C: Serialize + DeserializeOwned + Clone> Journal<C> {
     ///
     /// # Errors
     /// The first of `release`'s errors, or of the file system.
-    pub fn give_back<E: From<io::Error>>(&mut self, mut release: impl FnMut(&C) -> Result<(), E>) -> Result<(), E> {
+    pub fn give_back<E: From<io::Error>>(&mut self, release: impl FnMut(&C) -> Result<(), E>) -> Result<(), E> {
+        self.give_back_if(|_| true, release)
+    }
+
+    /// The same, of some claims alone.
+    ///
+    /// # Errors
+    /// As [`Journal::give_back`].
+    pub fn give_back_if<E: From<io::Error>>(
+        &mut self,
+        which: impl Fn(&C) -> bool,
+        mut release: impl FnMut(&C) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut first = Ok(());
         for n in (0..self.claims.len()).rev() {
-            let Some(claim) = &self.claims[n] else { continue };
+            let Some(claim) = self.claims[n].as_ref().filter(|claim| which(claim)) else { continue };
             let given = release(claim).and_then(|()| {
                 faults::act("give back")?;
                 self.file.write_all(&line_of(&Line::<C>::Give(n))?)?;

@@ -2,6 +2,7 @@
 
 use spec::bundle::Bundle;
 use spec::container::{Config, Settings};
+use spec::network::Network;
 use spec::volume::Volume;
 
 use crate::record::Record;
@@ -18,6 +19,11 @@ impl Record for Settings {
 
 impl Record for Bundle {
     const FILE: &'static str = "bundle.json";
+    const FORMAT: u32 = 1;
+}
+
+impl Record for Network {
+    const FILE: &'static str = "network.json";
     const FORMAT: u32 = 1;
 }
 

@@ -174,9 +174,11 @@ fn by_id(prog_id: u32) -> io::Result<OwnedFd> {
     own(unsafe { bpf(BPF_PROG_GET_FD_BY_ID, &mut attr) }?)
 }
 
+/// bpf(2).
+///
 /// # Safety
 /// `A` is the layout of bpf_attr for `command`, and its pointers are good for what the command does with them.
-unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
+pub(crate) unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
     // SAFETY: the pointer and the size are those of `attr`; the rest is the caller's promise.
     let result = unsafe { libc::syscall(libc::SYS_bpf, command, std::ptr::from_mut(attr), size_of::<A>()) };
     match RawFd::try_from(result) {
@@ -185,13 +187,13 @@ unsafe fn bpf<A>(command: libc::c_long, attr: &mut A) -> io::Result<RawFd> {
     }
 }
 
-fn own(fd: RawFd) -> io::Result<OwnedFd> {
+pub(crate) fn own(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just made this descriptor for us (close-on-exec, as all of bpf's) and nobody else knows it.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
     // bpf(2) reads a descriptor 0 as "none".
     if fd.as_raw_fd() == 0 { Ok(rustix::io::fcntl_dupfd_cloexec(&fd, 1)?) } else { Ok(fd) }
 }
 
-fn raw(fd: BorrowedFd<'_>) -> u32 {
+pub(crate) fn raw(fd: BorrowedFd<'_>) -> u32 {
     fd.as_raw_fd().cast_unsigned()
 }
