@@ -49,7 +49,7 @@ pub fn exec(exec: Exec<'_>) -> Result<Launched, LaunchError> {
     let child = start(UnshareFlags::empty(), exec.cgroup, init_end, |end| run(&exec, &plan, end))?;
     let left = entered.map_or(Ok(()), Entered::leave);
     drop(exec.stdio);
-    left.and_then(|()| child.converse(&launcher_end, None, LaunchError::Exec))
+    left.and_then(|()| child.converse(&launcher_end, None, &mut |_| Ok(()), LaunchError::Exec))
 }
 
 fn run(exec: &Exec<'_>, plan: &Plan<'_>, end: InitEnd) -> Infallible {

@@ -72,8 +72,12 @@ pub struct Launched {
     pub warnings: Vec<String>,
 }
 
-/// Launches a container's first process. The caller must be single-threaded and is the parent: the process dies with it.
-pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
+/// Told of a network namespace that was made with a process, before the process does anything in it.
+pub type OnNetwork<'a> = &'a mut dyn FnMut(OwnedFd) -> std::io::Result<()>;
+
+/// Launches a container's first process. The caller must be single-threaded and is the parent: the process dies with it. A container
+/// with a user namespace of its own has a network namespace that belongs to it, which can only be made with it: `on_network` hears of it.
+pub fn launch(mut launch: Launch<'_>, on_network: OnNetwork<'_>) -> Result<Launched, LaunchError> {
     let bundle = launch.bundle;
     sysctl::check(&bundle.sysctls, &bundle.namespaces)?;
     launch.joined.answers(&bundle.namespaces)?;
@@ -100,7 +104,8 @@ pub fn launch(mut launch: Launch<'_>) -> Result<Launched, LaunchError> {
     let left = entered.leave();
     // Nothing waits for the child's streams but the child: its copies must be the only ones.
     drop((launch.stdio, launch.rootfs, sources));
-    left.and_then(|()| child.converse(&launcher_end, ids, LaunchError::Init))
+    let on_network: OnNetwork<'_> = if new_network { on_network } else { &mut |_| Ok(()) };
+    left.and_then(|()| child.converse(&launcher_end, ids, on_network, LaunchError::Init))
 }
 
 /// The compiled filter of a process. Its conditions look at its capabilities.
@@ -164,6 +169,7 @@ impl Starting {
         mut self,
         end: &LauncherEnd,
         ids: Option<&IdMaps>,
+        on_network: OnNetwork<'_>,
         failed: impl Fn(InitFailure) -> LaunchError,
     ) -> Result<Launched, LaunchError> {
         let (mut terminal, mut warnings) = (None, None);
@@ -177,6 +183,7 @@ impl Starting {
                     if let Some(maps) = ids {
                         namespaces::write_maps(self.pid, maps)?;
                     }
+                    self.network().and_then(&mut *on_network).map_err(step("setting up the container's network"))?;
                     self.say(end, ToInit::IdsMapped)?;
                 }
                 Some(FromInit::Terminal(master)) => terminal = master,
@@ -200,6 +207,11 @@ impl Starting {
             Ok(()) | Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => Ok(()),
             Err(errno) => Err(step("answering the container's process")(errno)),
         }
+    }
+
+    fn network(&self) -> std::io::Result<OwnedFd> {
+        let path = format!("/proc/{}/ns/net", self.pid.as_raw_nonzero());
+        Ok(openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
     }
 
     fn how_it_ended(&self) -> String {

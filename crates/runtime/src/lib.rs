@@ -27,7 +27,7 @@ mod user;
 pub use error::LaunchError;
 pub use exec::{Exec, exec};
 pub use failure::{Errno, InitFailure};
-pub use launch::{Launch, Launched, Stdio, launch};
+pub use launch::{Launch, Launched, OnNetwork, Stdio, launch};
 pub use namespaces::{Joined, memory_at, new_network, shared_memory};
 pub use rootfs::filesystem;
 pub use rootfs::view::{Access, View, root_of};

@@ -90,7 +90,7 @@ impl Host {
 
     pub(crate) fn launch_joined(&self, stdio: Stdio, joined: Joined) -> Result<Launched, LaunchError> {
         let staging = self.root.join("staging");
-        launch(Launch {
+        let launching = Launch {
             bundle: &self.bundle,
             rootfs: self.rootfs(),
             mounts: Default::default(),
@@ -98,7 +98,8 @@ impl Host {
             stdio,
             cgroup: None,
             staging: &staging,
-        })
+        };
+        launch(launching, &mut |_| Ok(()))
     }
 
     /// Runs it to its end: standard output and error together.
@@ -119,7 +120,7 @@ impl Host {
             cgroup,
             staging: &staging,
         };
-        launch(request).map(|launched| finish(&launched, reader))
+        launch(request, &mut |_| Ok(())).map(|launched| finish(&launched, reader))
     }
 
     /// Its output, where nothing else matters.
@@ -230,6 +231,7 @@ pub(crate) fn bundle(args: &[&str]) -> Bundle {
         resources: spec::resources::Resources::default(),
         seccomp: Seccomp::Default,
         init: false,
+        networks: spec::network::Defaults::default(),
     }
 }
 
