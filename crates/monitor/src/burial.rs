@@ -3,6 +3,7 @@
 use std::io;
 
 use disk::{DiskError, EndedVolume, Ending, Home, Journal};
+use network::{NetworkError, Taken, endpoint, place};
 use runtime::cgroup::{Cgroup, CgroupError, CgroupPaths};
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
@@ -15,6 +16,8 @@ use store::{Store, StoreError};
 pub(crate) enum Claim {
     /// Control groups, and so every process in them.
     Cgroup(CgroupPaths),
+    /// Addresses, names and ports. They outlast a run: the next one of the same monitor has them again.
+    Network(Taken),
 }
 
 /// The claims' file in the run directory.
@@ -35,6 +38,9 @@ pub enum BurialError {
     /// Its writable layer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its places on networks.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
 }
 
 impl BurialError {
@@ -43,7 +49,7 @@ impl BurialError {
     pub fn is_gone(&self) -> bool {
         match self {
             BurialError::Io(e) => e.kind() == io::ErrorKind::NotFound,
-            BurialError::Disk(_) | BurialError::Cgroup(_) | BurialError::Store(_) => false,
+            BurialError::Disk(_) | BurialError::Cgroup(_) | BurialError::Store(_) | BurialError::Network(_) => false,
         }
     }
 }
@@ -64,8 +70,19 @@ pub fn cgroup(home: &Home, id: &ContainerId) -> Result<Option<Cgroup>, BurialErr
 }
 
 /// Gives back all that is claimed, newest first.
-pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> {
-    claims.give_back(|claim| match claim {
+pub(crate) fn give_back(home: &Home, claims: &mut Journal<Claim>) -> Result<(), BurialError> {
+    let has_places = claims.held().any(|claim| matches!(claim, Claim::Network(_)));
+    let _shared = has_places.then(|| place::share(home)).transpose()?;
+    claims.give_back(|claim| release(home, claim))
+}
+
+/// Gives back what the next run of the container makes anew.
+pub(crate) fn give_back_run(home: &Home, claims: &mut Journal<Claim>) -> Result<(), BurialError> {
+    claims.give_back_if(|claim| matches!(claim, Claim::Cgroup(_)), |claim| release(home, claim))
+}
+
+pub(crate) fn release(home: &Home, claim: &Claim) -> Result<(), BurialError> {
+    match claim {
         Claim::Cgroup(paths) => {
             // Groups that were claimed and never made, or only in part, hold nobody.
             if let Ok(cgroup) = Cgroup::open(paths.clone()) {
@@ -73,7 +90,8 @@ pub(crate) fn give_back(claims: &mut Journal<Claim>) -> Result<(), BurialError> 
             }
             Ok(Cgroup::remove_paths(paths)?)
         }
-    })
+        Claim::Network(taken) => Ok(endpoint::give_back(home, taken)?),
+    }
 }
 
 /// Takes away a container that no monitor holds: its directory, its name, its writable layer, and its anonymous volumes unless it was

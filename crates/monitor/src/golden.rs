@@ -18,6 +18,13 @@ const NEVER_RAN: &str =
 const PROCESS: &str = r#"{"args":["a"],"env":[],"cwd":"/","user":"","group_add":[],"terminal":false,"capabilities":[],"no_new_privileges":false,"rlimits":[]}"#;
 const STREAMS: &str = r#"{"stdin":true,"stdout":true,"stderr":false}"#;
 
+fn endpoint() -> String {
+    let id = "ab".repeat(32);
+    format!(
+        r#"{{"id":"{id}","network":"{id}","interface":"eth0","peer":"vethabababa","mac":"02:42:ac:11:00:02","ipv4":["172.17.0.2",16],"ipv6":null,"gateway4":"172.17.0.1","gateway6":null,"names":["web"]}}"#
+    )
+}
+
 fn check_record<R: disk::Record>(record: &str) {
     let dir = Root::new();
     let text = format!(r#"{{"format":1,"record":{record}}}"#);
@@ -58,6 +65,10 @@ fn files() {
     check_record::<State>(
         r#"{"status":"created","restarts":0,"health":{"verdict":"healthy","failing_streak":1,"log":[{"start":"2026-01-02T15:04:05Z","end":"2026-01-02T15:04:06Z","code":-1,"output":"o"}]},"execs":[{"id":"e1","pid":8},{"id":"e2","pid":9,"ended":{"code":1,"at":"2026-01-02T15:04:06Z"}}]}"#,
     );
+    check_record::<State>(&format!(
+        r#"{{"status":"created","restarts":0,"endpoints":[{}],"published":[{{"port":"80/tcp","host_ip":"0.0.0.0","host_port":8080}}]}}"#,
+        endpoint()
+    ));
     check_words::<Verdict>(&[r#""starting""#, r#""healthy""#, r#""unhealthy""#]);
 }
 
@@ -73,6 +84,18 @@ fn claims() {
         "\n"
     );
     dir.write(crate::burial::CLAIMS, text);
+    let id = "cd".repeat(32);
+    let of_network = [
+        format!(r#"{{"network":{{"endpoint":{{"container":"{id}","endpoint":{}}}}}}}"#, endpoint()),
+        format!(
+            r#"{{"network":{{"published":{{"container":"{id}","endpoints":[{}],"ports":[{{"port":"80/tcp","host_ip":"0.0.0.0","host_port":8080}}]}}}}}}"#,
+            endpoint()
+        ),
+    ];
+    for claim in of_network {
+        let read: Claim = serde_json::from_str(&claim).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), claim);
+    }
     let read = disk::Journal::<Claim>::open(&dir.join(crate::burial::CLAIMS)).unwrap();
     let held: Vec<Claim> = read.held().cloned().collect();
     assert_eq!(held.len(), 1, "the first was given back");
@@ -99,6 +122,11 @@ fn messages_of_visitors() {
         r#""unpause""#.to_owned(),
         r#"{"wait":"not-running"}"#.to_owned(),
         r#"{"update":{"restart":"no","resources":{"memory_bytes":1}}}"#.to_owned(),
+        r#"{"networks":[]}"#.to_owned(),
+        format!(
+            r#"{{"networks":[{{"network":"{0}","ipv4":"10.0.0.2","ipv6":null,"mac":null,"aliases":["a"],"links":[],"driver_options":{{}},"gateway_priority":0}}]}}"#,
+            "ab".repeat(32)
+        ),
         r#""remove""#.to_owned(),
         r#""remove-stopped""#.to_owned(),
         r#""enclosed""#.to_owned(),
@@ -129,7 +157,7 @@ fn messages_of_the_monitor() {
     ] {
         check_message::<Tell>(&message);
     }
-    check_words::<FailureKind>(&[r#""command""#, r#""exec""#, r#""system""#]);
+    check_words::<FailureKind>(&[r#""command""#, r#""exec""#, r#""network""#, r#""system""#]);
     let verbs = ["start", "attach", "exec", "resize", "signal", "stop", "pause", "unpause", "remove"];
     check_words::<Verb>(&verbs.map(|verb| format!("{verb:?}")).each_ref().map(String::as_str));
     let phases = ["created", "running", "paused", "restarting", "exited", "removing"];

@@ -10,6 +10,7 @@
 pub mod burial;
 mod client;
 mod clock;
+pub mod etc;
 mod events;
 mod execs;
 mod exit;
@@ -21,6 +22,7 @@ mod hub;
 mod keys;
 pub mod log;
 mod mounts;
+mod networks;
 mod owner;
 mod prepare;
 pub mod protocol;
@@ -36,5 +38,6 @@ mod wire;
 
 pub use client::{Ahead, Berth, Client, ClientError, ROLE, Spawned};
 pub use exit::Exit;
+pub use networks::live;
 pub use recovery::{Recovered, needs_start, recover};
 pub use role::main;

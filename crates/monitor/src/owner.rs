@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use disk::{Durability, Home, Journal, read, write};
+use network::relay;
+use network::resolver::{self, Resolver};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use spec::bundle::Bundle;
@@ -18,6 +20,7 @@ use crate::events::Teller;
 use crate::execs::ExecRun;
 use crate::health::Rules;
 use crate::hub::{AtEnd, Hub, Port};
+use crate::networks::Held;
 use crate::prepare::StartError;
 use crate::protocol::Tell;
 use crate::restart::Restarts;
@@ -56,8 +59,12 @@ pub(crate) struct Owner {
     pub(crate) state: State,
     pub(crate) claims: Journal<Claim>,
     pub(crate) hub: Hub,
+    /// Its configuration, until it is started.
+    pub(crate) config: Option<Config>,
     /// A network namespace that was made ahead.
     pub(crate) network: Option<OwnedFd>,
+    /// What it holds of networks.
+    pub(crate) held: Held,
     pub(crate) run: Option<Run>,
     pub(crate) execs: Vec<ExecRun>,
     pub(crate) restarts: Restarts,
@@ -109,6 +116,8 @@ enum Source {
     Hub(Port),
     Exec(u64),
     ExecHub(u64, Port),
+    Resolver(resolver::Port),
+    Relay(relay::Port),
 }
 
 impl Owner {
@@ -141,7 +150,9 @@ impl Owner {
             habits,
             settings,
             state,
+            config: Some(config),
             network: None,
+            held: Held::default(),
             run: None,
             execs: Vec::new(),
             restarts: Restarts::default(),
@@ -210,6 +221,12 @@ impl Owner {
             let ports = exec.hub.ports();
             sources.extend(ports.map(|(port, fd, flags)| (Source::ExecHub(exec.number, port), fd, flags)));
         }
+        if let Some(resolver) = self.resolver() {
+            sources.extend(resolver.sources().map(|(port, fd, flags)| (Source::Resolver(port), fd, flags)));
+        }
+        if let Some(ports) = &self.held.ports {
+            sources.extend(ports.relay.sources().map(|(port, fd, flags)| (Source::Relay(port), fd, flags)));
+        }
         sources
     }
 
@@ -218,7 +235,9 @@ impl Owner {
         let mut fds: Vec<PollFd<'_>> =
             sources.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
         let now = Instant::now();
-        let alarm = self.alarms.iter().map(|(at, _)| at.saturating_duration_since(now)).min();
+        let relay = self.held.ports.as_ref().and_then(|ports| ports.relay.deadline());
+        let alarms = self.alarms.iter().map(|(at, _)| *at).chain(self.resolver().and_then(Resolver::deadline));
+        let alarm = alarms.chain(relay).map(|at| at.saturating_duration_since(now)).min();
         let quiet = alarm.map_or(QUIET, |alarm| alarm.min(QUIET));
         if interruptible(poll(&mut fds, Some(&timespec(quiet))))? == 0 && alarm.is_none_or(|alarm| alarm > QUIET) {
             let limit = alarm.map(|alarm| timespec(alarm.saturating_sub(QUIET)));
@@ -247,11 +266,27 @@ impl Owner {
             }
             Source::Exec(number) => self.exec_ended(number),
             Source::ExecHub(number, port) => self.exec_port_ready(number, port, events),
+            Source::Resolver(port) => {
+                if let Some(resolver) = self.resolver_mut() {
+                    resolver.ready(port, events);
+                }
+            }
+            Source::Relay(port) => {
+                if let Some(ports) = &mut self.held.ports {
+                    ports.relay.ready(port, events);
+                }
+            }
         }
     }
 
     fn ring(&mut self) {
         let now = Instant::now();
+        if let Some(resolver) = self.resolver_mut() {
+            resolver.ring(now);
+        }
+        if let Some(ports) = &mut self.held.ports {
+            ports.relay.ring(now);
+        }
         while let Some(at) = self.alarms.iter().position(|(at, _)| *at <= now) {
             let (_, alarm) = self.alarms.remove(at);
             match alarm {

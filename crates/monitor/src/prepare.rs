@@ -17,6 +17,7 @@ use store::MountError;
 
 use crate::burial::Claim;
 use crate::hub;
+use crate::networks::JoinError;
 use crate::protocol::{Failure, FailureKind, Size};
 use crate::status;
 
@@ -35,6 +36,8 @@ pub(crate) enum StartError {
     Volume(VolumeName, String),
     #[error("cannot join {0} namespace of a non running container: {1}")]
     NotRunning(&'static str, ContainerId),
+    #[error("failed to set up container networking")]
+    Network(#[from] JoinError),
     #[error("unable to start container process: {0}")]
     Io(&'static str, #[source] io::Error),
     #[error("unable to start container process: the container's records")]
@@ -47,6 +50,7 @@ impl StartError {
     pub(crate) fn failure(&self) -> Failure {
         let exit_code = match self {
             StartError::Launch(error) => error.exit_code().into(),
+            StartError::Network(_) => return Failure::new(FailureKind::Network, &chain(self), 125),
             StartError::Cgroup(_)
             | StartError::Rootfs(_)
             | StartError::Image(_)

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use spec::bundle::Process;
 use spec::container::{Settings, Streams};
+use spec::network::Attachment;
 
 use crate::exit::Exit;
 use crate::status::Refused;
@@ -79,6 +80,8 @@ pub enum Ask {
     Wait(Until),
     /// Heed the new `settings.json`, already written: limits and restart policy.
     Update(Box<Settings>),
+    /// Be on these networks, and no others: `connect` and `disconnect` of a container that runs or will run again.
+    Networks(Vec<Attachment>),
     /// Kill it if it runs, give back all it holds and remove the container itself.
     Remove,
     /// The same, refused where it runs.
@@ -247,6 +250,8 @@ pub enum FailureKind {
     Command,
     /// There is no such exec, or there is one of that name already.
     Exec,
+    /// A network, an address or a port is not to be had.
+    Network,
     /// The machine said no.
     System,
 }

@@ -62,7 +62,7 @@ fn recover_one(home: &Home, store: &Store, id: &ContainerId) -> Result<Option<Re
         kill(life);
     }
     if dir.join(CLAIMS).symlink_metadata().is_ok() {
-        burial::give_back(&mut Journal::open(&dir.join(CLAIMS))?)?;
+        burial::give_back(home, &mut Journal::open(&dir.join(CLAIMS))?)?;
     }
     let was_alive = status.as_ref().is_some_and(|(status, _)| status.life().is_some());
     // Only a monitor that had taken over writes one, so this is no container that somebody is about to start.

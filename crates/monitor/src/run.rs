@@ -1,8 +1,8 @@
 //! One run of the container's process: start, end, restart, burial.
 //!
 //! ```text
-//! claims -> root file system -> control groups -> process -> status.json -> "started"
-//! end seen -> output read to its end -> leftovers killed -> exit.json -> waiting visitors told, end of file to all
+//! networks (networks.rs) -> control groups -> root file system -> process -> status.json -> "started"
+//! end seen -> output read to its end -> leftovers killed -> exit.json -> networks left -> waiting visitors told, end of file to all
 //!          -> claims given back -> started again after a pause, or (with --rm) the container removed
 //! ```
 
@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use disk::{Durability, write};
+use disk::{Durability, read, write};
 use runtime::cgroup::{Cgroup, OomWatch};
 use runtime::{Launch, Launched, launch};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
@@ -27,6 +27,7 @@ use crate::exit::Exit;
 use crate::health::Health;
 use crate::hub;
 use crate::mounts;
+use crate::networks::Wired;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::{self, Ends, StartError};
 use crate::protocol::{Failure, Size, Tell};
@@ -51,6 +52,8 @@ pub(crate) struct Run {
     oom_kills: u64,
     /// Its mount namespace, which would else end with its last process and keep that process's end waiting (0.4 ms).
     mounts: Option<OwnedFd>,
+    /// Its links on networks; none where it is on none.
+    pub(crate) wired: Option<Wired>,
     /// A user wanted it to end.
     pub(crate) by_user: bool,
     /// How it ended, while its output is still read.
@@ -125,27 +128,52 @@ impl Owner {
     /// Starts the container's process and answers its number and what it could not have. What was taken when it fails is given back by [`Owner::never_ran`].
     pub(crate) fn start(&mut self, console: Option<Size>) -> Result<(i32, Vec<String>), StartError> {
         let bundle = self.bundle()?;
+        let config = match self.config.take() {
+            Some(config) => config,
+            None => read(&self.dir)?.ok_or(StartError::Missing("config.json"))?,
+        };
         let store = Store::open(self.home.root()).map_err(|e| StartError::Rootfs(e.into()))?;
         let mut joined = prepare::joined(&self.home, &bundle)?;
-        // Of a user namespace of the container's own, its network must be, too.
+        let mut joining = self.join(&config, &bundle)?;
+        let mut wired = None;
+        // Of a user namespace of the container's own, its network must be, too: that is made with the process.
         if bundle.namespaces.network == Namespace::Private && bundle.namespaces.user == Namespace::Host {
             joined.network = self.network.take();
+            if let Some(joining) = &mut joining {
+                wired = Some(self.wire_ahead(&config, &bundle.networks, joining, &mut joined)?);
+            }
         }
         let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
         let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
         let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;
         let made = mounts::make(&self.home, &store, &bundle)?;
         let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
-        let launched = launch(Launch {
+        let staging = self.sandbox.clone();
+        let launching = Launch {
             bundle: &bundle,
             rootfs,
             mounts: made.mounts,
             joined,
             stdio: its,
             cgroup: Some(&cgroup),
-            staging: &self.sandbox,
-        })?;
-        let Launched { pid, pidfd, start_time, terminal, warnings } = launched;
+            staging: &staging,
+        };
+        let mut unwired = None;
+        let launched = launch(launching, &mut |namespace| {
+            let Some(joining) = &mut joining else { return Ok(()) };
+            match self.wire_made(&config, &bundle.networks, joining, namespace) {
+                Ok(made) => wired = Some(made),
+                Err(error) => {
+                    unwired = Some(error);
+                    return Err(io::ErrorKind::Other.into());
+                }
+            }
+            Ok(())
+        });
+        if let Some(error) = unwired {
+            return Err(error.into());
+        }
+        let Launched { pid, pidfd, start_time, terminal, warnings } = launched?;
         warned.extend(warnings);
         cgroup.occupied();
         let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
@@ -162,6 +190,7 @@ impl Owner {
             memory_met: false,
             oom_kills: 0,
             mounts: own_mounts,
+            wired,
             by_user: false,
             ended: None,
         });
@@ -200,6 +229,7 @@ impl Owner {
             by_user: false,
         };
         self.record(&exit);
+        self.leave_networks();
         self.publish(&exit);
         self.bury();
     }
@@ -253,6 +283,7 @@ impl Owner {
         self.note(events::die(&exit));
         match pause {
             None => {
+                self.leave_networks();
                 self.publish(&exit);
                 self.bury();
             }
@@ -263,7 +294,7 @@ impl Owner {
                     Status::Restarting { due: Time::from_ns(now.ns().saturating_add(ns)), last: exit.clone() };
                 self.announce(&exit);
                 // What cannot be given back now is given back with the last of it.
-                let _ = burial::give_back(&mut self.claims);
+                let _ = burial::give_back_run(&self.home, &mut self.claims);
                 self.alarm(pause, Alarm::Restart);
             }
         }
@@ -311,7 +342,7 @@ impl Owner {
             self.note(ContainerAct::Stop);
         }
         let removed = (self.habits.auto_remove || self.remove).then(|| self.vanish());
-        let buried = burial::give_back(&mut self.claims);
+        let buried = burial::give_back(&self.home, &mut self.claims);
         let stopped = self.waits.stopped();
         self.tell_all(stopped, &Tell::Done);
         let Some(removed) = removed else { return };
@@ -353,6 +384,7 @@ impl Owner {
         let Status::Restarting { last, .. } = &self.state.status else { return };
         let exit = Exit { by_user: true, restarts: self.restarts.count, ..last.clone() };
         self.record(&exit);
+        self.leave_networks();
         self.publish(&exit);
         self.bury();
     }

@@ -5,6 +5,7 @@ use std::fs::File;
 use disk::{DiskError, Home, Lock, Record, read};
 use serde::{Deserialize, Serialize};
 use spec::id::ContainerId;
+use spec::network::{Endpoint, Published};
 use spec::time::Time;
 
 use crate::exit::Exit;
@@ -24,6 +25,12 @@ pub struct State {
     /// Processes run by exec, oldest first; those that ended are forgotten after a while.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub execs: Vec<ExecState>,
+    /// Its places on networks, while it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endpoints: Vec<Endpoint>,
+    /// The ports of it that the host has now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub published: Vec<Published>,
 }
 
 impl Record for State {
@@ -306,7 +313,7 @@ pub fn at_rest(home: &Home, id: &ContainerId) -> Result<State, DiskError> {
         (exit, Some(mark)) => Status::Exited(exit.filter(|exit| ends(exit, mark)).unwrap_or_else(|| lost(mark))),
     };
     let restarts = if let Status::Exited(exit) = &status { exit.restarts } else { 0 };
-    Ok(State { status, restarts, health: None, execs: Vec::new() })
+    Ok(State { status, restarts, health: None, execs: Vec::new(), endpoints: Vec::new(), published: Vec::new() })
 }
 
 /// Whether the exit is that of the run that the mark began, or of an attempt after it that never became one.
@@ -432,7 +439,14 @@ mod tests {
 
     #[test]
     fn the_bytes_are_these() {
-        let state = State { status: every()[1].clone(), restarts: 2, health: None, execs: Vec::new() };
+        let state = State {
+            status: every()[1].clone(),
+            restarts: 2,
+            health: None,
+            execs: Vec::new(),
+            endpoints: Vec::new(),
+            published: Vec::new(),
+        };
         expect![[
             r#"{"status":{"running":{"pid":7,"start_time":9,"since":"1970-01-01T00:00:00.000000005Z"}},"restarts":2}"#
         ]]

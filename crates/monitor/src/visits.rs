@@ -99,6 +99,10 @@ impl Owner {
             Ask::Unpause => self.unpause().map(Some),
             Ask::Wait(until) => Ok(self.wait_for(from, until)),
             Ask::Update(settings) => self.update(*settings).map(Some),
+            Ask::Networks(wanted) => Ok(Some(match self.change_networks(wanted) {
+                Ok(()) => Tell::Done,
+                Err(error) => failed(FailureKind::Network, &chain(&error)),
+            })),
             Ask::Remove => self.asked_to_remove(from),
             Ask::RemoveStopped => match self.state.status.may_start() {
                 Ok(()) => self.asked_to_remove(from),
@@ -269,7 +273,8 @@ impl Owner {
             bundle.resources.devices = devices;
             write(&self.sandbox, &bundle, Durability::Volatile).map_err(|e| chain(&e))
         });
-        self.settings = settings;
+        // Networks are another verb's.
+        self.settings = Settings { networks: std::mem::take(&mut self.settings.networks), ..settings };
         Ok(match limited {
             Ok(()) => Tell::Done,
             Err(message) => failed(FailureKind::System, &message),

@@ -8,6 +8,7 @@
 )]
 
 mod house;
+mod networks;
 
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -61,6 +62,11 @@ const TESTS: &[(&str, fn())] = &[
     ("nonsense_does_not_hurt", nonsense_does_not_hurt),
     ("start_again", start_again),
     ("idle_memory", idle_memory),
+    ("networks_are_joined_and_left", networks::joined_and_left),
+    ("networks_outlast_a_restart", networks::outlast_a_restart),
+    ("networks_of_a_lost_monitor_are_given_back", networks::of_a_lost_monitor),
+    ("networks_and_a_port_that_is_taken_keep_it_from_running", networks::a_taken_port),
+    ("networks_change_while_it_runs", networks::change_while_it_runs),
 ];
 
 fn run_and_remove() {

@@ -14,11 +14,12 @@ use monitor::{Ahead, Berth, Client, ClientError, Exit};
 use spec::bundle::{Bundle, CgroupDriver, CgroupPlacement, Namespace, Namespaces, Process, Seccomp};
 use spec::capability::DOCKER_DEFAULT;
 use spec::container::{
-    Config, HostConfig, LogConfig, LogDriver, NamespaceMode, RestartPolicy, Security, Settings, Streams,
+    Config, HostConfig, LogConfig, LogDriver, NamespaceMode, NetworkMode, RestartPolicy, Security, Settings, Streams,
 };
 use spec::id::ContainerId;
 use spec::image::Healthcheck;
 use spec::mount::{Mount, MountAttributes, MountKind, Propagation};
+use spec::network::{Attachment, Publish};
 use spec::resources::{DEFAULT_DEVICES, Resources};
 use store::Store;
 use testkit::{Root, Snapshot};
@@ -61,10 +62,20 @@ impl House {
     }
 
     pub(crate) fn create(&self, what: Container<'_>) -> Made {
+        self.create_on(what, Vec::new(), Vec::new())
+    }
+
+    /// On networks, with published ports.
+    pub(crate) fn create_on(&self, what: Container<'_>, networks: Vec<Attachment>, publish: Vec<Publish>) -> Made {
         let id = new_id();
         let making = self.home.begin(&id).unwrap();
-        let settings = Settings { restart: what.restart, resources: Resources::default() };
-        disk::write(making.dir(), &config(&id, what), Durability::Volatile).unwrap();
+        let mut config = config(&id, what);
+        if !networks.is_empty() {
+            config.host.network = NetworkMode::Networks("net".into());
+            config.host.publish = publish;
+        }
+        let settings = Settings { restart: what.restart, resources: Resources::default(), networks };
+        disk::write(making.dir(), &config, Durability::Volatile).unwrap();
         disk::write(making.dir(), &settings, Durability::Volatile).unwrap();
         self.store.draft(&id, None).unwrap();
         making.commit(Durability::Volatile).unwrap();
@@ -161,7 +172,8 @@ impl House {
     /// No process, mount, control group or run directory is left.
     pub(crate) fn assert_clean(&self) {
         Snapshot::nothing(&self.root.marker()).assert_unchanged();
-        assert_eq!(std::fs::read_dir(self.home.run()).unwrap().count(), 0);
+        let left = std::fs::read_dir(self.home.run()).unwrap().flatten().map(|entry| entry.file_name());
+        assert_eq!(left.filter(|name| name != "networks").collect::<Vec<_>>(), Vec::<std::ffi::OsString>::new());
     }
 }
 
@@ -300,6 +312,7 @@ fn bundle(id: &ContainerId, what: Container<'_>) -> Bundle {
         resources: Resources { devices: DEFAULT_DEVICES.to_vec(), ..Resources::default() },
         seccomp: Seccomp::Default,
         init: false,
+        networks: spec::network::Defaults::default(),
     }
 }
 
@@ -340,7 +353,10 @@ fn config(id: &ContainerId, what: Container<'_>) -> Config {
             volumes_from: Vec::new(),
             volume_driver: String::new(),
             mounts: Vec::new(),
-            network: NamespaceMode::Private,
+            network: NetworkMode::None,
+            publish: Vec::new(),
+            publish_all: false,
+            egress: None,
             pid: NamespaceMode::Private,
             ipc: NamespaceMode::Private,
             uts: NamespaceMode::Private,
