@@ -10,7 +10,7 @@ use spec::bundle::{
     Bundle, CgroupDriver, CgroupPlacement, Device, IdMaps, Namespace, Namespaces, Process, Rlimit, Seccomp,
 };
 use spec::capability::{CapabilitySet, Changes, DOCKER_DEFAULT};
-use spec::container::{Config, HostConfig, NamespaceMode, SeccompChoice, Settings};
+use spec::container::{Config, HostConfig, NamespaceMode, NetworkMode, SeccompChoice, Settings};
 use spec::digest::{ChainId, ImageId};
 use spec::mount::{Mount, MountAttributes, MountKind, Owners, Propagation, Submounts, UserMount, UserMountKind};
 use spec::resources::{ALLOW_ALL_DEVICES, DeviceRule};
@@ -96,6 +96,7 @@ pub fn new(config: &Config, settings: &Settings, facts: &Facts) -> Result<Bundle
         resources,
         seccomp: seccomp(host)?,
         init: host.init,
+        networks: spec::network::Defaults::default(),
     })
 }
 
@@ -211,7 +212,11 @@ fn namespaces(host: &HostConfig, facts: &Facts) -> Result<Namespaces, Error> {
     };
     Ok(Namespaces {
         pid: namespace(&host.pid),
-        network: namespace(&host.network),
+        network: match &host.network {
+            NetworkMode::Host => Namespace::Host,
+            NetworkMode::None | NetworkMode::Networks(_) => Namespace::Private,
+            NetworkMode::Container(id) => Namespace::Container(id.clone()),
+        },
         ipc: namespace(&host.ipc),
         uts: namespace(&host.uts),
         cgroup,
@@ -314,7 +319,7 @@ fn default_mounts(config: &Config, facts: &Facts) -> Vec<Mount> {
         ),
     ];
     // sysfs shows the devices of its network namespace, so a namespace of somebody else's shows it through a bind (moby WithSysfs).
-    if host.userns == NamespaceMode::Private && host.network == NamespaceMode::Host {
+    if host.userns == NamespaceMode::Private && host.network == NetworkMode::Host {
         mounts.push(bind("/sys", Path::new("/sys"), MountAttributes { readonly: true, ..locked }));
     } else {
         mounts.push(filesystem("/sys", "sysfs", &[], sys));

@@ -32,6 +32,9 @@ pub enum Error {
         /// 126, 127 or 128.
         exit_code: i32,
     },
+    /// The container cannot be on its networks, as its monitor says.
+    #[error("{0}")]
+    Networking(String),
     /// One more process could not be started.
     #[error("OCI runtime exec failed: exec failed: {message}")]
     Exec {
@@ -46,6 +49,9 @@ pub enum Error {
     /// An archive that could not be taken.
     #[error(transparent)]
     Load(#[from] store::LoadError),
+    /// Networks, where a caller can do nothing about it.
+    #[error(transparent)]
+    Network(network::NetworkError),
     /// The engine's own files.
     #[error(transparent)]
     Disk(#[from] disk::DiskError),

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use spec::container::Config;
 use spec::digest::ImageId;
-use spec::event::{ContainerAct, Event, ImageAct, Kind, Subject};
+use spec::event::{ContainerAct, Event, ImageAct, Kind, NetworkAct, Subject};
+use spec::network::Network;
 use spec::reference::Reference;
 
 use crate::container::{find, now};
@@ -49,6 +50,11 @@ impl Host {
         let (id, name) = (reference.familiar(), reference.familiar_name());
         let labels = self.store.resolve(&reference.to_string()).map(|image| image.config.config.labels);
         self.note(&Event::image(now(), &id, &name, &labels.unwrap_or_default(), act));
+    }
+
+    /// The same for a network.
+    pub(crate) fn note_network(&self, network: &Network, act: NetworkAct<'_>) {
+        self.note(&Event::network(now(), network.id.as_str(), &network.name, network.driver.as_str(), act));
     }
 
     /// What nobody used was removed.

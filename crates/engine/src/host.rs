@@ -7,6 +7,7 @@ use disk::Home;
 use store::Store;
 
 use crate::error::Error;
+use crate::settings::Settings;
 
 /// The directories and the image store. Opening it finishes what processes that died left unfinished.
 pub struct Host {
@@ -14,15 +15,18 @@ pub struct Host {
     pub home: Home,
     /// Images and writable layers.
     pub store: Store,
+    /// What the machine's owner decided.
+    pub settings: Settings,
 }
 
 impl Host {
-    /// Opens both directories, making what is missing, and recovers from crashes.
+    /// Opens both directories, making what is missing, and recovers from crashes. `config` is where `engine.json` is, if it is.
     ///
     /// # Errors
-    /// What the file system says; a root of a newer format.
-    pub fn open(root: &Path, run: &Path) -> Result<Host, Error> {
-        let host = Host { home: Home::open(root, run)?, store: Store::open(root)? };
+    /// What the file system says; a root of a newer format; settings that make no sense.
+    pub fn open(root: &Path, run: &Path, config: &Path) -> Result<Host, Error> {
+        let settings = Settings::open(config).map_err(Error::other("the engine's settings"))?;
+        let host = Host { home: Home::open(root, run)?, store: Store::open(root)?, settings };
         // The run directory does not outlive the machine's run, and with it goes this mark: the first command after a boot makes it.
         let mark = run.join("booted");
         if fs::symlink_metadata(&mark).is_err() {

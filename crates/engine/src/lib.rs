@@ -4,14 +4,15 @@
 pub mod bundle;
 pub mod container;
 mod error;
-mod etc;
 mod events;
 mod facts;
 mod host;
 pub mod image;
 mod names;
+pub mod network;
 pub mod registry;
 pub mod serve;
+pub mod settings;
 pub mod system;
 pub mod upstream;
 pub mod volume;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use disk::{Durability, links, write};
-use spec::container::{Config, HostConfig, NamespaceMode, Settings, Streams};
+use spec::container::{Config, HostConfig, NamespaceMode, NetworkMode, Settings, Streams};
 use spec::event::ContainerAct;
 use spec::id::ContainerId;
 use spec::image::{Healthcheck, RunConfig};
@@ -16,6 +16,7 @@ use super::{Record, find};
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
+use crate::network::attach::{self, Wanted};
 use crate::{names, volume};
 
 /// What a user may say about the fixed part of the command.
@@ -72,8 +73,10 @@ pub struct Create {
     pub healthcheck: Option<Healthcheck>,
     /// What concerns the host.
     pub host: HostConfig,
-    /// What may change later.
+    /// What may change later; its networks are those of `networks`.
     pub settings: Settings,
+    /// `--network`, where the container is on networks of its own.
+    pub networks: Vec<Wanted>,
 }
 
 /// A new container.
@@ -99,8 +102,11 @@ pub fn create(host: &Host, image: &Image, request: Create) -> Result<Created, Er
 ///
 /// # Errors
 /// As [`create`].
-pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -> Result<Created, Error> {
+pub fn create_as(host: &Host, image: &Image, mut request: Create, id: ContainerId) -> Result<Created, Error> {
     check(&request)?;
+    let (mode, networks) = attach::resolve(host, request.host.network, &request.networks)?;
+    request.host.network = mode;
+    request.settings.networks = networks;
     let name = request.name.clone();
     let durability = if request.host.auto_remove { Durability::Volatile } else { Durability::Durable };
     let mut settings = request.settings.clone();
@@ -110,12 +116,12 @@ pub fn create_as(host: &Host, image: &Image, request: Create, id: ContainerId) -
         return Err(Error::Invalid("no command specified".into()));
     }
 
-    let mut warnings = warnings(&config);
     let made = make(host, image, name, &mut config, &settings, durability);
     if made.is_err() {
         // The first error is the one to tell; what this cannot finish, the next command finds in limbo.
         let _ = host.sweep();
     }
+    let mut warnings = warnings(&config);
     warnings.extend(made?);
     host.note_named(&config, &config.name, ContainerAct::Create);
     Ok(Created { id, record: Record { config, settings }, warnings })
@@ -196,18 +202,19 @@ fn claim_name(host: &Host, id: &ContainerId, wanted: Option<String>) -> Result<S
 pub fn check(request: &Create) -> Result<(), Error> {
     let host = &request.host;
     let conflict = |what: &str| Err(Error::Invalid(format!("conflicting options: {what}")));
-    if matches!(host.network, NamespaceMode::Container(_)) && request.hostname.is_some() {
+    if matches!(host.network, NetworkMode::Container(_)) && request.hostname.is_some() {
         return conflict("hostname and the network mode");
     }
     if host.uts == NamespaceMode::Host && request.hostname.is_some() {
         return conflict("hostname and the UTS mode");
     }
-    if matches!(host.network, NamespaceMode::Container(_)) && !host.extra_hosts.is_empty() {
+    if matches!(host.network, NetworkMode::Container(_)) && !host.extra_hosts.is_empty() {
         return conflict("custom host-to-IP mapping and the network mode");
     }
-    if matches!(host.network, NamespaceMode::Container(_)) && !host.dns.is_empty() {
+    if matches!(host.network, NetworkMode::Container(_)) && !host.dns.is_empty() {
         return conflict("dns and the network mode");
     }
+    check_networks(request)?;
     if host.auto_remove && request.settings.restart != spec::container::RestartPolicy::No {
         return conflict("cannot specify both --restart and --rm");
     }
@@ -240,11 +247,40 @@ pub fn check(request: &Create) -> Result<(), Error> {
     resources.validate(&facts::cpus(resources), For::Create).map_err(|e| Error::Invalid(e.to_string()))
 }
 
+/// Networks, ports and links against the network mode (moby `validateNetMode`).
+fn check_networks(request: &Create) -> Result<(), Error> {
+    let host = &request.host;
+    let conflict = |what: &str| Err(Error::Invalid(format!("conflicting options: {what}")));
+    let links = request.networks.iter().any(|one| !one.links.is_empty());
+    match host.network {
+        NetworkMode::Container(_) if links => {
+            return conflict(
+                "container type network can't be used with links. This would result in undefined behavior",
+            );
+        }
+        NetworkMode::Container(_) if !host.publish.is_empty() || host.publish_all => {
+            return conflict("port publishing and the container type network mode");
+        }
+        NetworkMode::Container(_) if !request.exposed_ports.is_empty() => {
+            return conflict("port exposing and the container type network mode");
+        }
+        NetworkMode::Host if links => {
+            return conflict("host type networking can't be used with links. This would result in undefined behavior");
+        }
+        // What is not the container's own cannot be closed for it.
+        NetworkMode::Host | NetworkMode::Container(_) if host.egress.is_some() => {
+            return conflict("egress policy and the network mode");
+        }
+        NetworkMode::Host | NetworkMode::None | NetworkMode::Container(_) | NetworkMode::Networks(_) => {}
+    }
+    attach::check(&host.network, &request.networks)
+}
+
 /// What works otherwise than the user may think.
 fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
-    if config.host.network == NamespaceMode::Default {
-        warnings.push("the default bridge network is not there yet in kist: the container has a loopback device only (--network host shares the host's network, --network none says that it needs none)".into());
+    if config.host.network == NetworkMode::Host && !config.host.publish.is_empty() {
+        warnings.push("Published ports are discarded when using host network mode".into());
     }
     warnings
 }
@@ -370,10 +406,10 @@ fn hostname(host: &Host, options: &HostConfig, asked: Option<String>, id: &Conta
     let of_machine = || rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(match (asked, &options.network) {
         (Some(name), _) => name,
-        (None, NamespaceMode::Container(other)) => find::record(host, other)?.config.hostname,
-        (None, NamespaceMode::Host) => of_machine(),
-        (None, NamespaceMode::Private | NamespaceMode::Default) if options.uts == NamespaceMode::Host => of_machine(),
-        (None, NamespaceMode::Private | NamespaceMode::Default) => id.short().into(),
+        (None, NetworkMode::Container(other)) => find::record(host, other)?.config.hostname,
+        (None, NetworkMode::Host) => of_machine(),
+        (None, NetworkMode::None | NetworkMode::Networks(_)) if options.uts == NamespaceMode::Host => of_machine(),
+        (None, NetworkMode::None | NetworkMode::Networks(_)) => id.short().into(),
     })
 }
 

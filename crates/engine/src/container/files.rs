@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use monitor::status::{Life, Status};
@@ -69,7 +68,7 @@ impl Files {
             visit::make_sources(config)?;
         }
         let dir = host.home.container(&config.id);
-        let etc = ["hosts", "hostname", "resolv.conf"].map(|name| (Path::new("/etc").join(name), dir.join(name)));
+        let etc = monitor::etc::files(&host.home, config);
         // Made when it starts.
         let etc = etc.into_iter().filter(|(_, source)| source.symlink_metadata().is_ok()).collect();
         let mounts = bundle::file_mounts(config, &visit::sources(host, config)?, etc)?;

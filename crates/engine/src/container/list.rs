@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use disk::{links, read};
 use monitor::status::{self, Phase, State};
-use spec::container::{Config, NamespaceMode};
+use spec::container::Config;
 use spec::id::ContainerId;
 
 use super::find;
@@ -20,18 +20,6 @@ pub struct View {
     pub name: String,
     /// What it is doing.
     pub state: State,
-}
-
-impl View {
-    /// The networks it is on in truth: until there is a bridge, one that asked for it has a loopback device and nothing else.
-    #[must_use]
-    pub fn networks(&self) -> Vec<&'static str> {
-        match self.config.host.network {
-            NamespaceMode::Host => vec!["host"],
-            NamespaceMode::Private | NamespaceMode::Default => vec!["none"],
-            NamespaceMode::Container(_) => Vec::new(),
-        }
-    }
 }
 
 /// All containers, newest first. One that goes away meanwhile is left out.

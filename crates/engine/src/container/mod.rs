@@ -14,6 +14,7 @@ pub mod list;
 pub mod logs;
 pub mod pause;
 pub mod prune;
+pub mod refused;
 pub mod remove;
 pub mod rename;
 pub mod signal;
@@ -22,7 +23,7 @@ pub mod stats;
 pub mod stop;
 pub mod top;
 pub mod update;
-mod visit;
+pub(crate) mod visit;
 pub mod wait;
 
 pub use find::{Record, find};

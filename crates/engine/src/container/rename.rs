@@ -4,7 +4,7 @@ use disk::links;
 use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
-use super::find;
+use super::{find, visit};
 use crate::error::Error;
 use crate::host::Host;
 use crate::names;
@@ -29,11 +29,22 @@ pub fn rename(host: &Host, id: &ContainerId, to: &str) -> Result<(), Error> {
             if let Ok(record) = find::record(host, id) {
                 host.note_named(&record.config, to, ContainerAct::Rename { old_name: &from });
             }
-            Ok(())
+            follow(host, id)
         }
         Some(holder) => {
             let taken = Error::name_taken(to, &holder);
             Err(Error::Conflict(format!("Error when allocating new name: {taken}")))
         }
+    }
+}
+
+/// Where it runs, its networks know it by the new name from now on.
+fn follow(host: &Host, id: &ContainerId) -> Result<(), Error> {
+    let networks = find::record(host, id)?.settings.networks;
+    let client = if networks.is_empty() { None } else { visit::living(host, id)? };
+    match client.map(|client| visit::follow(&client, id, &networks)) {
+        Some(Err(error)) if !visit::went_away(&error) => Err(error),
+        // The next start takes the name as it is.
+        Some(Ok(()) | Err(_)) | None => Ok(()),
     }
 }

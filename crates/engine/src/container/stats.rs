@@ -3,7 +3,7 @@
 use std::fs;
 
 use monitor::burial;
-use spec::container::NamespaceMode;
+use spec::container::NetworkMode;
 
 use super::View;
 use crate::error::Error;
@@ -65,8 +65,8 @@ pub fn read(host: &Host, view: &View) -> Result<Option<Reading>, Error> {
     let cache = stats.memory.inactive_file_bytes;
     let (received_bytes, sent_bytes) = match view.config.host.network {
         // What the machine sends is not the container's.
-        NamespaceMode::Host => (0, 0),
-        NamespaceMode::Private | NamespaceMode::Default | NamespaceMode::Container(_) => {
+        NetworkMode::Host => (0, 0),
+        NetworkMode::None | NetworkMode::Networks(_) | NetworkMode::Container(_) => {
             traffic(&fs::read_to_string(format!("/proc/{}/net/dev", life.pid)).unwrap_or_default())
         }
     };

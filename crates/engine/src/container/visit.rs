@@ -5,22 +5,23 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use monitor::protocol::{Ask, Tell};
+use monitor::protocol::{Ask, FailureKind, Tell};
 use monitor::{Ahead, Berth, Client, ClientError, Spawned};
 use spec::bundle::Bundle;
-use spec::container::{Config, HostConfig, NamespaceMode};
+use spec::container::{Config, HostConfig, NamespaceMode, NetworkMode};
 use spec::digest::{ChainId, ImageId};
 use spec::id::ContainerId;
 use spec::mount::{MissingSource, UserMountKind};
+use spec::network::Attachment;
 
 use super::{Record, find};
 use crate::bundle::{Facts, Sources};
 use crate::error::Error;
 use crate::host::Host;
-use crate::{bundle, etc, facts, volume};
+use crate::{bundle, facts, volume};
 
 /// The monitor of a container that runs, or none.
-pub(super) fn living(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
+pub(crate) fn living(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
     Client::connect(&host.home, id).map_err(Error::other("reaching the container's monitor"))
 }
 
@@ -41,7 +42,7 @@ impl Reached {
 }
 
 /// Whether an error says that the monitor ended before it answered.
-pub(super) fn went_away(error: &Error) -> bool {
+pub(crate) fn went_away(error: &Error) -> bool {
     matches!(error, Error::Other(_, cause) if matches!(cause.downcast_ref(), Some(ClientError::Gone)))
 }
 
@@ -74,8 +75,8 @@ pub(super) fn early(host: &Host, id: &ContainerId, options: &HostConfig) -> Resu
 
 fn ahead(options: &HostConfig) -> Ahead {
     match options.network {
-        NamespaceMode::Private | NamespaceMode::Default => Ahead::Network,
-        NamespaceMode::Host | NamespaceMode::Container(_) => Ahead::Nothing,
+        NetworkMode::None | NetworkMode::Networks(_) => Ahead::Network,
+        NetworkMode::Host | NetworkMode::Container(_) => Ahead::Nothing,
     }
 }
 
@@ -91,9 +92,10 @@ const SPAWNING: &str = "starting the container's monitor";
 fn bundle_of(host: &Host, record: &Record) -> Result<Bundle, Error> {
     make_sources(&record.config)?;
     check_joined(host, &record.config)?;
-    let etc = etc::write(&record.config, &host.home.container(&record.config.id))?;
+    let etc = monitor::etc::files(&host.home, &record.config);
     let facts = Facts { sources: sources(host, &record.config)?, ..facts::gather(&record.config, etc)? };
-    bundle::new(&record.config, &record.settings, &facts)
+    let bundle = bundle::new(&record.config, &record.settings, &facts)?;
+    Ok(Bundle { networks: host.settings.networks.clone(), ..bundle })
 }
 
 /// What the volumes and images are mounted from.
@@ -130,8 +132,16 @@ pub(super) fn make_sources(config: &Config) -> Result<(), Error> {
 /// Whose namespaces are joined must run.
 fn check_joined(host: &Host, config: &Config) -> Result<(), Error> {
     let options = &config.host;
-    for (what, mode) in [("network", &options.network), ("PID", &options.pid), ("IPC", &options.ipc)] {
-        if let NamespaceMode::Container(other) = mode
+    let joined = |mode: &NamespaceMode| match mode {
+        NamespaceMode::Container(other) => Some(other.clone()),
+        NamespaceMode::Host | NamespaceMode::Private | NamespaceMode::Default => None,
+    };
+    let network = match &options.network {
+        NetworkMode::Container(other) => Some(other.clone()),
+        NetworkMode::Host | NetworkMode::None | NetworkMode::Networks(_) => None,
+    };
+    for (what, other) in [("network", network), ("PID", joined(&options.pid)), ("IPC", joined(&options.ipc))] {
+        if let Some(other) = &other
             && monitor::status::of(&host.home, other)?.status.life().is_none()
         {
             return Err(Error::Conflict(format!("cannot join {what} namespace of a non running container: {other}")));
@@ -152,6 +162,11 @@ pub(super) fn call(client: &Client, id: &ContainerId, what: &Ask) -> Result<Tell
     hear(client, id)
 }
 
+/// Makes a container that runs be on these networks and no others.
+pub(crate) fn follow(client: &Client, id: &ContainerId, networks: &[Attachment]) -> Result<(), Error> {
+    call(client, id, &Ask::Networks(networks.to_vec())).map(drop)
+}
+
 /// One answer.
 pub(super) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
     answer(id, client.tell().map_err(Error::other("listening to the container's monitor"))?)
@@ -163,6 +178,7 @@ pub(super) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
 /// Whatever is not good news.
 pub(super) fn answer(id: &ContainerId, tell: Tell) -> Result<Tell, Error> {
     match tell {
+        Tell::Failed(failure) if failure.kind == FailureKind::Network => Err(Error::Networking(failure.message)),
         Tell::Failed(failure) => Err(Error::Start { message: failure.message, exit_code: failure.exit_code }),
         Tell::Refused(refused) => Err(Error::Conflict(refused.sentence(id.as_str()))),
         Tell::Misunderstood(why) => Err(Error::Conflict(why)),
