@@ -52,6 +52,7 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "kill" -d 'Kill one or mor
 complete -c kist -n "__fish_kist_needs_command" -f -a "load" -d 'Load an image from a tar archive or STDIN'
 complete -c kist -n "__fish_kist_needs_command" -f -a "logs" -d 'Fetch the logs of a container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c kist -n "__fish_kist_needs_command" -f -a "port" -d 'List port mappings or a specific mapping for the container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "rename" -d 'Rename a container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "restart" -d 'Restart one or more containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "rm" -d 'Remove one or more containers'
@@ -67,10 +68,10 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "update" -d 'Update config
 complete -c kist -n "__fish_kist_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
 complete -c kist -n "__fish_kist_needs_command" -f -a "container" -d 'Manage containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "image" -d 'Manage images'
+complete -c kist -n "__fish_kist_needs_command" -f -a "network" -d 'Manage networks'
 complete -c kist -n "__fish_kist_needs_command" -f -a "registry" -d 'Serve images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "system" -d 'Manage kist'
 complete -c kist -n "__fish_kist_needs_command" -f -a "volume" -d 'Manage volumes'
-complete -c kist -n "__fish_kist_using_subcommand run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -94,15 +95,9 @@ complete -c kist -n "__fish_kist_using_subcommand run" -l device-read-bps -d 'Li
 complete -c kist -n "__fish_kist_using_subcommand run" -l device-read-iops -d 'Limit read rate (IO per second) from a device' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l dns -d 'Set custom DNS servers' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l dns-opt -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l dns-option -d 'Set DNS options' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l dns-search -d 'Set custom DNS search domains' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l domainname -d 'Container NIS domain name' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s e -l env -d 'Set environment variables' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l env-file -d 'Read in a file of environment variables' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l expose -d 'Expose a port or a range of ports' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l gpus -d 'GPU devices to add to the container (\'all\' to pass all GPUs)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l group-add -d 'Add additional groups to join' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l health-cmd -d 'Command to run to check health' -r
@@ -111,33 +106,23 @@ complete -c kist -n "__fish_kist_using_subcommand run" -l health-retries -d 'Con
 complete -c kist -n "__fish_kist_using_subcommand run" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -s h -l hostname -d 'Container host name' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l ipc -d 'IPC mode to use' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l isolation -d 'Container isolation technology' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l kernel-memory -d 'Kernel memory limit (no effect: the kernel has it no more)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s l -l label -d 'Set meta data on a container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l label-file -d 'Read in a line delimited file of labels' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l link -d 'Add link to another container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l log-driver -d 'Logging driver for the container (json-file, none)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l log-opt -d 'Log driver options (max-size, max-file)' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s m -l memory -d 'Memory limit' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l memory-reservation -d 'Memory soft limit' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l memory-swappiness -d 'Tune container memory swappiness (0 to 100) (default -1)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l name -d 'Assign a name to the container' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l net -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l net-alias -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l network -d 'Connect a container to a network (none|host|container:NAME)' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l oom-score-adj -d 'Tune host\'s OOM preferences (-1000 to 1000)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l pid -d 'PID namespace to use' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l platform -d 'Set platform if server is multi-platform capable' -r
-complete -c kist -n "__fish_kist_using_subcommand run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l pull -d 'Pull image before running ("always", "missing", "never") (default "missing")' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l runtime -d 'Runtime to use for this container' -r
@@ -157,6 +142,25 @@ complete -c kist -n "__fish_kist_using_subcommand run" -s v -l volume -d 'Bind m
 complete -c kist -n "__fish_kist_using_subcommand run" -l volume-driver -d 'Optional volume driver for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -s w -l workdir -d 'Working directory inside the container' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l dns-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l dns-option -d 'Set DNS options' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l dns-search -d 'Set custom DNS search domains' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l domainname -d 'Container NIS domain name' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l egress -d 'Who may be spoken to outside: "none", or "allow=" and addresses, ranges and names (*.example.com), parted by commas' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l expose -d 'Expose a port or a range of ports' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -s h -l hostname -d 'Container host name' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l link -d 'Add link to another container' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l link-local-ip -d 'Container IPv4/IPv6 link-local addresses' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l net -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l net-alias -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l network -d 'Connect a container to a network' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -l network-alias -d 'Add network-scoped alias for the container' -r
+complete -c kist -n "__fish_kist_using_subcommand run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l detach-keys -d 'Override the key sequence for detaching a container' -r
 complete -c kist -n "__fish_kist_using_subcommand run" -l help
 complete -c kist -n "__fish_kist_using_subcommand run" -l disable-content-trust -d 'Skip image verification (default true)'
@@ -165,11 +169,11 @@ complete -c kist -n "__fish_kist_using_subcommand run" -s i -l interactive -d 'K
 complete -c kist -n "__fish_kist_using_subcommand run" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK'
 complete -c kist -n "__fish_kist_using_subcommand run" -l oom-kill-disable -d 'Disable OOM Killer'
 complete -c kist -n "__fish_kist_using_subcommand run" -l privileged -d 'Give extended privileges to this container'
-complete -c kist -n "__fish_kist_using_subcommand run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand run" -s q -l quiet -d 'Suppress the pull output'
 complete -c kist -n "__fish_kist_using_subcommand run" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand run" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand run" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand run" -s d -l detach -d 'Run container in background and print container ID'
 complete -c kist -n "__fish_kist_using_subcommand run" -l sig-proxy -d 'Proxy received signals to the process (default true)'
 complete -c kist -n "__fish_kist_using_subcommand exec" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -243,7 +247,6 @@ complete -c kist -n "__fish_kist_using_subcommand cp" -s h
 complete -c kist -n "__fish_kist_using_subcommand cp" -s a -l archive -d 'Archive mode (copy all uid/gid information)'
 complete -c kist -n "__fish_kist_using_subcommand cp" -s L -l follow-link -d 'Always follow symbol link in SRC_PATH'
 complete -c kist -n "__fish_kist_using_subcommand cp" -s q -l quiet -d 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached'
-complete -c kist -n "__fish_kist_using_subcommand create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -267,15 +270,9 @@ complete -c kist -n "__fish_kist_using_subcommand create" -l device-read-bps -d 
 complete -c kist -n "__fish_kist_using_subcommand create" -l device-read-iops -d 'Limit read rate (IO per second) from a device' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l dns -d 'Set custom DNS servers' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l dns-opt -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l dns-option -d 'Set DNS options' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l dns-search -d 'Set custom DNS search domains' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l domainname -d 'Container NIS domain name' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s e -l env -d 'Set environment variables' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l env-file -d 'Read in a file of environment variables' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l expose -d 'Expose a port or a range of ports' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l gpus -d 'GPU devices to add to the container (\'all\' to pass all GPUs)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l group-add -d 'Add additional groups to join' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l health-cmd -d 'Command to run to check health' -r
@@ -284,33 +281,23 @@ complete -c kist -n "__fish_kist_using_subcommand create" -l health-retries -d '
 complete -c kist -n "__fish_kist_using_subcommand create" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -s h -l hostname -d 'Container host name' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l ipc -d 'IPC mode to use' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l isolation -d 'Container isolation technology' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l kernel-memory -d 'Kernel memory limit (no effect: the kernel has it no more)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s l -l label -d 'Set meta data on a container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l label-file -d 'Read in a line delimited file of labels' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l link -d 'Add link to another container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l log-driver -d 'Logging driver for the container (json-file, none)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l log-opt -d 'Log driver options (max-size, max-file)' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s m -l memory -d 'Memory limit' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l memory-reservation -d 'Memory soft limit' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l memory-swappiness -d 'Tune container memory swappiness (0 to 100) (default -1)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l name -d 'Assign a name to the container' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l net -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l net-alias -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l network -d 'Connect a container to a network (none|host|container:NAME)' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l oom-score-adj -d 'Tune host\'s OOM preferences (-1000 to 1000)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l pid -d 'PID namespace to use' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l platform -d 'Set platform if server is multi-platform capable' -r
-complete -c kist -n "__fish_kist_using_subcommand create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l pull -d 'Pull image before running ("always", "missing", "never") (default "missing")' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l runtime -d 'Runtime to use for this container' -r
@@ -330,6 +317,25 @@ complete -c kist -n "__fish_kist_using_subcommand create" -s v -l volume -d 'Bin
 complete -c kist -n "__fish_kist_using_subcommand create" -l volume-driver -d 'Optional volume driver for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -s w -l workdir -d 'Working directory inside the container' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l dns-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l dns-option -d 'Set DNS options' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l dns-search -d 'Set custom DNS search domains' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l domainname -d 'Container NIS domain name' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l egress -d 'Who may be spoken to outside: "none", or "allow=" and addresses, ranges and names (*.example.com), parted by commas' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l expose -d 'Expose a port or a range of ports' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -s h -l hostname -d 'Container host name' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l link -d 'Add link to another container' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l link-local-ip -d 'Container IPv4/IPv6 link-local addresses' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l net -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l net-alias -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l network -d 'Connect a container to a network' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -l network-alias -d 'Add network-scoped alias for the container' -r
+complete -c kist -n "__fish_kist_using_subcommand create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand create" -l help
 complete -c kist -n "__fish_kist_using_subcommand create" -l disable-content-trust -d 'Skip image verification (default true)'
 complete -c kist -n "__fish_kist_using_subcommand create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
@@ -337,11 +343,11 @@ complete -c kist -n "__fish_kist_using_subcommand create" -s i -l interactive -d
 complete -c kist -n "__fish_kist_using_subcommand create" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK'
 complete -c kist -n "__fish_kist_using_subcommand create" -l oom-kill-disable -d 'Disable OOM Killer'
 complete -c kist -n "__fish_kist_using_subcommand create" -l privileged -d 'Give extended privileges to this container'
-complete -c kist -n "__fish_kist_using_subcommand create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand create" -s q -l quiet -d 'Suppress the pull output'
 complete -c kist -n "__fish_kist_using_subcommand create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand create" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand diff" -l help
 complete -c kist -n "__fish_kist_using_subcommand diff" -s h
 complete -c kist -n "__fish_kist_using_subcommand events" -s f -l filter -d 'Filter output based on conditions provided' -r
@@ -385,9 +391,12 @@ complete -c kist -n "__fish_kist_using_subcommand logs" -l help
 complete -c kist -n "__fish_kist_using_subcommand logs" -s h
 complete -c kist -n "__fish_kist_using_subcommand logs" -l details -d 'Show extra details provided to logs'
 complete -c kist -n "__fish_kist_using_subcommand logs" -s f -l follow -d 'Follow log output'
+complete -c kist -n "__fish_kist_using_subcommand logs" -l network -d 'Show what the egress policy of the container refused: names, and connections of the last hour'
 complete -c kist -n "__fish_kist_using_subcommand logs" -s t -l timestamps -d 'Show timestamps'
 complete -c kist -n "__fish_kist_using_subcommand pause" -l help
 complete -c kist -n "__fish_kist_using_subcommand pause" -s h
+complete -c kist -n "__fish_kist_using_subcommand port" -l help
+complete -c kist -n "__fish_kist_using_subcommand port" -s h
 complete -c kist -n "__fish_kist_using_subcommand rename" -l help
 complete -c kist -n "__fish_kist_using_subcommand rename" -s h
 complete -c kist -n "__fish_kist_using_subcommand restart" -s s -l signal -d 'Signal to send to the container' -r
@@ -449,34 +458,34 @@ complete -c kist -n "__fish_kist_using_subcommand update" -l help
 complete -c kist -n "__fish_kist_using_subcommand update" -s h
 complete -c kist -n "__fish_kist_using_subcommand wait" -l help
 complete -c kist -n "__fish_kist_using_subcommand wait" -s h
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ls" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "list" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ps" -d 'List containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "commit" -d 'Create a new image from a container\'s changes'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "top" -d 'Display the running processes of a container'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ls" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "list" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ps" -d 'List containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "attach" -d 'Attach local standard input, output, and error streams to a running container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "commit" -d 'Create a new image from a container\'s changes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "cp" -d 'Copy files/folders between a container and the local filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "create" -d 'Create a new container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "diff" -d 'Inspect changes to files or directories on a container\'s filesystem'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "export" -d 'Export a container\'s filesystem as a tar archive'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "kill" -d 'Kill one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "logs" -d 'Fetch the logs of a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "pause" -d 'Pause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "port" -d 'List port mappings or a specific mapping for the container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rename" -d 'Rename a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "restart" -d 'Restart one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "rm" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "remove" -d 'Remove one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "start" -d 'Start one or more stopped containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stats" -d 'Display a live stream of container(s) resource usage statistics'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "stop" -d 'Stop one or more running containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "top" -d 'Display the running processes of a container'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "unpause" -d 'Unpause all processes within one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "update" -d 'Update configuration of one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "inspect" -d 'Display detailed information on one or more containers'
+complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "prune" -d 'Remove all stopped containers'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -500,15 +509,9 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l device-read-iops -d 'Limit read rate (IO per second) from a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Set custom DNS servers' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-opt -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -d 'Set DNS options' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Set custom DNS search domains' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l domainname -d 'Container NIS domain name' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s e -l env -d 'Set environment variables' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l env-file -d 'Read in a file of environment variables' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Expose a port or a range of ports' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l gpus -d 'GPU devices to add to the container (\'all\' to pass all GPUs)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l group-add -d 'Add additional groups to join' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l health-cmd -d 'Command to run to check health' -r
@@ -517,33 +520,23 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l ipc -d 'IPC mode to use' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l isolation -d 'Container isolation technology' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l kernel-memory -d 'Kernel memory limit (no effect: the kernel has it no more)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s l -l label -d 'Set meta data on a container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l label-file -d 'Read in a line delimited file of labels' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d 'Add link to another container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l log-driver -d 'Logging driver for the container (json-file, none)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l log-opt -d 'Log driver options (max-size, max-file)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s m -l memory -d 'Memory limit' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-reservation -d 'Memory soft limit' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l memory-swappiness -d 'Tune container memory swappiness (0 to 100) (default -1)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l name -d 'Assign a name to the container' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l net -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l net-alias -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l network -d 'Connect a container to a network (none|host|container:NAME)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-score-adj -d 'Tune host\'s OOM preferences (-1000 to 1000)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l pid -d 'PID namespace to use' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l platform -d 'Set platform if server is multi-platform capable' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l pull -d 'Pull image before running ("always", "missing", "never") (default "missing")' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l runtime -d 'Runtime to use for this container' -r
@@ -563,6 +556,25 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l volume-driver -d 'Optional volume driver for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s w -l workdir -d 'Working directory inside the container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-option -d 'Set DNS options' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l dns-search -d 'Set custom DNS search domains' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l domainname -d 'Container NIS domain name' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l egress -d 'Who may be spoken to outside: "none", or "allow=" and addresses, ranges and names (*.example.com), parted by commas' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l expose -d 'Expose a port or a range of ports' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s h -l hostname -d 'Container host name' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l link -d 'Add link to another container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l link-local-ip -d 'Container IPv4/IPv6 link-local addresses' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l net -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l net-alias -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l network -d 'Connect a container to a network' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l network-alias -d 'Add network-scoped alias for the container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l detach-keys -d 'Override the key sequence for detaching a container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l disable-content-trust -d 'Skip image verification (default true)'
@@ -571,11 +583,11 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l oom-kill-disable -d 'Disable OOM Killer'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l privileged -d 'Give extended privileges to this container'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s q -l quiet -d 'Suppress the pull output'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -s d -l detach -d 'Run container in background and print container ID'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from run" -l sig-proxy -d 'Proxy received signals to the process (default true)'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from exec" -l detach-keys -d 'Override the key sequence for detaching a container' -r
@@ -636,7 +648,6 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s a -l archive -d 'Archive mode (copy all uid/gid information)'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s L -l follow-link -d 'Always follow symbol link in SRC_PATH'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from cp" -s q -l quiet -d 'Suppress progress output during copy. Progress output is automatically suppressed if no terminal is attached'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l annotation -d 'Add an annotation to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s a -l attach -d 'Attach to STDIN, STDOUT or STDERR' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l blkio-weight -d 'Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)' -r
@@ -660,15 +671,9 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l device-read-iops -d 'Limit read rate (IO per second) from a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-bps -d 'Limit write rate (bytes per second) to a device' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l device-write-iops -d 'Limit write rate (IO per second) to a device' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Set custom DNS servers' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-opt -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -d 'Set DNS options' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Set custom DNS search domains' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l domainname -d 'Container NIS domain name' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l entrypoint -d 'Overwrite the default ENTRYPOINT of the image' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s e -l env -d 'Set environment variables' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l env-file -d 'Read in a file of environment variables' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Expose a port or a range of ports' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l gpus -d 'GPU devices to add to the container (\'all\' to pass all GPUs)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l group-add -d 'Add additional groups to join' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l health-cmd -d 'Command to run to check health' -r
@@ -677,33 +682,23 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-interval -d 'Time between running the check during the start period (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l health-start-period -d 'Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l health-timeout -d 'Maximum time to allow one check to run (ms|s|m|h) (default 0s)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l ipc -d 'IPC mode to use' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l isolation -d 'Container isolation technology' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l kernel-memory -d 'Kernel memory limit (no effect: the kernel has it no more)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s l -l label -d 'Set meta data on a container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l label-file -d 'Read in a line delimited file of labels' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d 'Add link to another container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l log-driver -d 'Logging driver for the container (json-file, none)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l log-opt -d 'Log driver options (max-size, max-file)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s m -l memory -d 'Memory limit' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-reservation -d 'Memory soft limit' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swap -d 'Swap limit equal to memory plus swap: \'-1\' to enable unlimited swap' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l memory-swappiness -d 'Tune container memory swappiness (0 to 100) (default -1)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l mount -d 'Attach a filesystem mount to the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l name -d 'Assign a name to the container' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l net-alias -d '' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l network -d 'Connect a container to a network (none|host|container:NAME)' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -d 'Add network-scoped alias for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-score-adj -d 'Tune host\'s OOM preferences (-1000 to 1000)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l pid -d 'PID namespace to use' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l pids-limit -d 'Tune container pids limit (set -1 for unlimited)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l platform -d 'Set platform if server is multi-platform capable' -r
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l pull -d 'Pull image before running ("always", "missing", "never") (default "missing")' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l restart -d 'Restart policy to apply when a container exits (default "no")' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l runtime -d 'Runtime to use for this container' -r
@@ -723,6 +718,25 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l volume-driver -d 'Optional volume driver for the container' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l volumes-from -d 'Mount volumes from the specified container(s)' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s w -l workdir -d 'Working directory inside the container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l add-host -d 'Add a custom host-to-IP mapping (host:ip)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns -d 'Set custom DNS servers' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-option -d 'Set DNS options' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l dns-search -d 'Set custom DNS search domains' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l domainname -d 'Container NIS domain name' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l egress -d 'Who may be spoken to outside: "none", or "allow=" and addresses, ranges and names (*.example.com), parted by commas' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l expose -d 'Expose a port or a range of ports' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s h -l hostname -d 'Container host name' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l ip -d 'IPv4 address (e.g., 172.30.100.104)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l ip6 -d 'IPv6 address (e.g., 2001:db8::33)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l link -d 'Add link to another container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l link-local-ip -d 'Container IPv4/IPv6 link-local addresses' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l mac-address -d 'Container MAC address (e.g., 92:d0:c6:0a:29:33)' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l net -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l net-alias -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l network -d 'Connect a container to a network' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l network-alias -d 'Add network-scoped alias for the container' -r
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s p -l publish -d 'Publish a container\'s port(s) to the host' -r
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l disable-content-trust -d 'Skip image verification (default true)'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l init -d 'Run an init inside the container that forwards signals and reaps processes'
@@ -730,11 +744,11 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l no-healthcheck -d 'Disable any container-specified HEALTHCHECK'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l oom-kill-disable -d 'Disable OOM Killer'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l privileged -d 'Give extended privileges to this container'
-complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Suppress the pull output'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l read-only -d 'Mount the container\'s root filesystem as read only'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -l rm -d 'Automatically remove the container and its associated anonymous volumes when it exits'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s t -l tty -d 'Allocate a pseudo-TTY'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from create" -s P -l publish-all -d 'Publish all exposed ports to random ports'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from diff" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from diff" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from export" -s o -l output -d 'Write to a file, instead of STDOUT' -r
@@ -750,9 +764,12 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from logs" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from logs" -l details -d 'Show extra details provided to logs'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from logs" -s f -l follow -d 'Follow log output'
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from logs" -l network -d 'Show what the egress policy of the container refused: names, and connections of the last hour'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from logs" -s t -l timestamps -d 'Show timestamps'
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from pause" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from pause" -s h
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from port" -l help
+complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from port" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rename" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from rename" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from restart" -s s -l signal -d 'Signal to send to the container' -r
@@ -900,6 +917,76 @@ complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcomm
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s h
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused images, not just dangling ones'
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "connect" -d 'Connect a container to a network'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "create" -d 'Create a network'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "disconnect" -d 'Disconnect a container from a network'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "inspect" -d 'Display detailed information on one or more networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "ls" -d 'List networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "list" -d 'List networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "prune" -d 'Remove all unused networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "reload" -d 'Make the firewall rules of all networks anew, from what runs'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "rm" -d 'Remove one or more networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and not __fish_seen_subcommand_from connect create disconnect inspect ls list prune reload rm remove" -f -a "remove" -d 'Remove one or more networks'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l alias -d 'Add network-scoped alias for the container' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l driver-opt -d 'driver options for the network' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l gw-priority -d 'Highest gw-priority provides the default gateway. Accepts positive and negative values.' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l ip -d 'IPv4 address (e.g., "172.30.100.104")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l ip6 -d 'IPv6 address (e.g., "2001:db8::33")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l link -d 'Add link to another container' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l link-local-ip -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from connect" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l aux-address -d 'Auxiliary IPv4 or IPv6 addresses used by Network driver' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l config-from -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -s d -l driver -d 'Driver to manage the Network (default "bridge")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l egress -d 'Who may be spoken to outside: "none", or "allow=" and addresses, ranges and names (*.example.com), parted by commas' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l gateway -d 'IPv4 or IPv6 Gateway for the master subnet' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ip-range -d 'Allocate container ip from a sub-range' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ipam-driver -d 'IP Address Management Driver (default "default")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ipam-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l label -d 'Set metadata on a network' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -s o -l opt -d 'Set driver specific options' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l scope -d 'Control the network\'s scope' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l subnet -d 'Subnet in CIDR format that represents a network segment' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l attachable -d 'Enable manual container attachment'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l config-only -d ''
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ingress -d ''
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l internal -d 'Restrict external access to the network'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ipv4 -d 'Enable or disable IPv4 address assignment (default true)'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from create" -l ipv6 -d 'Enable or disable IPv6 address assignment'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from disconnect" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from disconnect" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from disconnect" -s f -l force -d 'Force the container to disconnect from a network'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from inspect" -s f -l format -d 'Format output using a custom template: \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from inspect" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from inspect" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from inspect" -s v -l verbose -d 'Verbose output for diagnostics'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -s f -l filter -d 'Provide filter values (e.g. "driver=bridge")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -l no-trunc -d 'Do not truncate the output'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Only display network IDs'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -s f -l filter -d 'Provide filter values (e.g. "driver=bridge")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -l format -d 'Format output using a custom template: \'table\':            Print output in table format with column headers (default) \'table TEMPLATE\':   Print output in table format using the given Go template \'json\':             Print in JSON format \'TEMPLATE\':         Print output using the given Go template. Refer to https://docs.docker.com/go/formatting/ for more information about formatting output with templates' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -l no-trunc -d 'Do not truncate the output'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Only display network IDs'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "until=<timestamp>")' -r
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from prune" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from prune" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from reload" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from reload" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from rm" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from rm" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from rm" -s f -l force -d 'Do not error if the network does not exist'
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from remove" -l help
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from remove" -s h
+complete -c kist -n "__fish_kist_using_subcommand network; and __fish_seen_subcommand_from remove" -s f -l force -d 'Do not error if the network does not exist'
 complete -c kist -n "__fish_kist_using_subcommand registry; and not __fish_seen_subcommand_from serve" -f -a "serve" -d 'Serve images as a registry, in the foreground'
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l htpasswd -d 'Let in only the users of this file (made with htpasswd -B)' -r
 complete -c kist -n "__fish_kist_using_subcommand registry; and __fish_seen_subcommand_from serve" -l listen -d 'Host and port to listen on (default "127.0.0.1:5000")' -r

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use engine::Host;
+use engine::network::reload::{Rules, ensure};
 use engine::registry::Settings;
 use registry::client::ProxySettings;
 use registry::credentials::{ConfigFile, Surroundings};
 
 use crate::commands::{self, Found};
-use crate::report::{Code, Report, start_code};
+use crate::report::{Code, Report, chain, start_code};
 use crate::terminal;
 use crate::verb::Verb;
 
@@ -55,9 +56,16 @@ impl Cli {
         &self.root
     }
 
-    /// Opens the engine's directories.
+    /// Opens the engine's directories. Whoever does so looks after the firewall's rules, too: nobody else would.
     pub(crate) fn host(&self) -> Result<Host, Report> {
-        Ok(Host::open(&self.root, &self.run_root)?)
+        let host = Host::open(&self.root, &self.run_root, &self.config)?;
+        match ensure(&host) {
+            Ok(Rules::Whole) => {}
+            Ok(Rules::Restored) => note("the firewall rules of kist were gone and have been restored"),
+            // Most verbs have nothing to do with them.
+            Err(error) => note(&format!("WARNING: looking after the firewall rules of kist: {}", chain(&error))),
+        }
+        Ok(host)
     }
 
     /// The user's logins.

@@ -162,7 +162,7 @@ fn verbose(host: &Host, disk: &Disk) -> Result<String, Report> {
     for view in &disk.containers {
         let id = &view.config.id;
         let own = disk.usage.drafts.iter().find(|(draft, _)| draft == id).map_or(0, |(_, extent)| extent.disk_bytes);
-        containers.push(from_container::row(view, Some((own, 0)), &reader));
+        containers.push(from_container::row(view, Some((own, 0)), Vec::new(), &reader));
     }
     let usage = |volume: &VolumeUsage| VolumeRow::new(&volume.view, Some((volume.links, volume.disk_bytes)));
     let volumes: Vec<VolumeRow> = disk.volumes.iter().map(usage).collect();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use engine::container::{find, list};
 use engine::image::pull::Pull;
+use engine::network::list as networks;
+use engine::network::places::places;
 use engine::registry::Session;
 use engine::system::facts::cgroups;
 use engine::{Error, Host, image, volume};
@@ -22,6 +24,7 @@ use crate::wire::container::{ContainerInspect, GraphDriver};
 use crate::wire::from_container::{self, Surroundings};
 use crate::wire::go::Map;
 use crate::wire::image::ImageInspect;
+use crate::wire::network::{self, NetworkInspect};
 use crate::wire::volume::VolumeInspect;
 use crate::wire::{self, from_image, json};
 
@@ -42,8 +45,9 @@ pub(crate) static INSPECT: Verb = Verb {
             None => Kind::Any,
             Some("container") => Kind::Container,
             Some("image") => Kind::Image,
+            Some("network") => Kind::Network,
             Some("volume") => Kind::Volume,
-            Some("network" | "plugin" | "node" | "service" | "secret" | "config" | "task") => Kind::None,
+            Some("plugin" | "node" | "service" | "secret" | "config" | "task") => Kind::None,
             Some(other) => return Err(Report::plain(format!("{other:?} is not a valid value for --type"))),
         };
         run(cli, args, kind)
@@ -84,6 +88,17 @@ pub(crate) static IMAGE_INSPECT: Verb = Verb {
     run: inspect_image,
 };
 
+/// `kist network inspect`.
+pub(crate) static NETWORK_INSPECT: Verb = Verb {
+    name: "network inspect",
+    aliases: &[],
+    usage: "[OPTIONS] NETWORK [NETWORK...]",
+    about: "Display detailed information on one or more networks",
+    words: Words::AtLeast(1),
+    flags: &[&[FORMAT, short('v', "verbose", Takes::Switch, "Verbose output for diagnostics")]],
+    run: |cli, args| run(cli, args, Kind::Network),
+};
+
 /// `kist volume inspect`.
 pub(crate) static VOLUME_INSPECT: Verb = Verb {
     name: "volume inspect",
@@ -99,10 +114,11 @@ const FORMAT: Flag = short('f', "format", Takes::One("string"), OBJECT_FORMAT);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Containers first, then images, then volumes.
+    /// Containers first, then images, then networks, then volumes.
     Any,
     Container,
     Image,
+    Network,
     Volume,
     /// What there is none of yet.
     None,
@@ -114,6 +130,7 @@ enum Kind {
 enum Object {
     Container(Box<ContainerInspect>),
     Image(Box<ImageInspect>),
+    Network(Box<NetworkInspect>),
     Volume(VolumeInspect),
 }
 
@@ -184,6 +201,7 @@ fn render(template: &Template, object: &Object) -> Result<String, String> {
     let rendered = match object {
         Object::Container(container) => template.render_typed(container),
         Object::Image(image) => template.render_typed(image),
+        Object::Network(network) => template.render_typed(network),
         Object::Volume(volume) => template.render_typed(volume),
     };
     rendered.map_err(|error| error.to_string())
@@ -221,13 +239,19 @@ fn object(host: &Host, name: &str, kind: Kind, with_sizes: bool) -> Result<Objec
             other => return other.map_err(Missing::from),
         }
     }
+    if matches!(kind, Kind::Any | Kind::Network) {
+        match networks::view(host, name) {
+            Err(Error::NotFound(_) | Error::Invalid(_)) if kind == Kind::Any => {}
+            other => return Ok(Object::Network(Box::new(network::inspect(&other?)))),
+        }
+    }
     match kind {
         Kind::Any | Kind::Volume => match volume::list::view(host, name) {
             Ok(view) => Ok(Object::Volume(wire::volume::inspect(&view, &jiff::tz::TimeZone::system()))),
             Err(Error::NotFound(_)) if kind == Kind::Any => Err(Missing::Object),
             Err(error) => Err(error.into()),
         },
-        Kind::Container | Kind::Image | Kind::None => Err(Missing::Object),
+        Kind::Container | Kind::Image | Kind::Network | Kind::None => Err(Missing::Object),
     }
 }
 
@@ -256,6 +280,7 @@ fn without_remedies(error: &Error) -> String {
 
 fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<ContainerInspect, Report> {
     let id = &view.config.id;
+    let networks = places(host, view)?;
     let places = host.store.draft_places(id).map_err(Error::from)?;
     let mut data = vec![
         ("LowerDir", lowers(&places.lowers)),
@@ -266,6 +291,7 @@ fn container(host: &Host, view: &list::View, with_sizes: bool) -> Result<Contain
     data.extend(view.state.status.life().map(|life| ("MergedDir", format!("/proc/{}/root", life.pid))));
     let around = Surroundings {
         settings: find::record(host, id)?.settings,
+        places: networks,
         cgroups: cgroups(),
         dir: host.home.container(id),
         volumes: host.home.volumes(),

@@ -9,7 +9,7 @@ use monitor::framing::Stream;
 use monitor::log::{Entry, Query};
 use spec::time::Time;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, print};
 use crate::report::Report;
 use crate::units;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
@@ -28,6 +28,11 @@ pub(crate) static LOGS: Verb = Verb {
             "since",
             Takes::One("string"),
             "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
+        ),
+        flag(
+            "network",
+            Takes::Switch,
+            "Show what the egress policy of the container refused: names, and connections of the last hour",
         ),
         short('n', "tail", Takes::One("string"), "Number of lines to show from the end of the logs (default \"all\")"),
         short('t', "timestamps", Takes::Switch, "Show timestamps"),
@@ -55,11 +60,17 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         stderr: true,
     };
     let follow = if args.on("follow") { Follow::UntilItStops } else { Follow::No };
+    if args.on("network") {
+        if follow == Follow::UntilItStops {
+            return Err(Report::plain("--network shows what was refused so far: it goes without --follow"));
+        }
+        return refused(cli, args, &query);
+    }
     let (timestamps, details) = (args.on("timestamps"), args.on("details"));
     let host = cli.host()?;
     let id = find(&host, &args.words()[0])?;
     let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
-    let mut print = |entry: Entry| {
+    let mut show = |entry: Entry| {
         let mut line = String::new();
         if entry.begins && timestamps {
             line = format!("{} ", entry.time.fixed());
@@ -76,7 +87,21 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         // A reader that left is no error.
         if written.is_ok() { More::Yes } else { More::No }
     };
-    logs(&host, &id, query, follow, &mut print)?;
+    logs(&host, &id, query, follow, &mut show)?;
+    Ok(0)
+}
+
+/// What the container's policy refused.
+fn refused(cli: &Cli, args: &Args, query: &Query) -> Result<u8, Report> {
+    let host = cli.host()?;
+    let id = find(&host, &args.words()[0])?;
+    let mut all = engine::container::refused::refused(&host, &id)?;
+    all.retain(|one| {
+        query.since.is_none_or(|since| one.time >= since) && query.until.is_none_or(|until| one.time <= until)
+    });
+    let first = query.tail.map_or(0, |tail| all.len().saturating_sub(usize::try_from(tail).unwrap_or(usize::MAX)));
+    let text: String = all[first..].iter().map(|one| format!("{} refused {}\n", one.time.fixed(), one.what)).collect();
+    print(&text);
     Ok(0)
 }
 

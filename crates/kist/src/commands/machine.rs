@@ -173,7 +173,7 @@ fn info(facts: Facts, around: Around) -> Info {
         system_time: around.now,
         plugins: Plugins {
             volume: words(&["local"]),
-            network: words(&["host", "null"]),
+            network: words(&["bridge", "host", "ipvlan", "macvlan", "null"]),
             log: words(&["json-file", "none"]),
         },
         logging_driver: "json-file".to_owned(),
@@ -297,7 +297,7 @@ mod tests {
              Cgroup Version: 2
              Plugins:
               Volume: local
-              Network: host null
+              Network: bridge host ipvlan macvlan null
               Log: json-file none
              Swarm: inactive
              Runtimes: runc

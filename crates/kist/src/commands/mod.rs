@@ -21,8 +21,10 @@ mod login;
 mod logout;
 mod logs;
 mod machine;
+mod network;
 mod output;
 mod pause;
+mod port;
 mod prune;
 mod ps;
 mod pull;
@@ -85,6 +87,7 @@ pub(crate) static VERBS: &[&Verb] = &[
     &load::LOAD,
     &logs::LOGS,
     &pause::PAUSE,
+    &port::PORT,
     &rename::RENAME,
     &stop::RESTART,
     &rm::RM,
@@ -107,6 +110,14 @@ pub(crate) static VERBS: &[&Verb] = &[
     &system::SYSTEM_CHECK,
     &system::SYSTEM_START,
     &registry::REGISTRY_SERVE,
+    &network::NETWORK_CONNECT,
+    &network::NETWORK_CREATE,
+    &network::NETWORK_DISCONNECT,
+    &inspect::NETWORK_INSPECT,
+    &network::NETWORK_LS,
+    &network::NETWORK_PRUNE,
+    &network::NETWORK_RELOAD,
+    &network::NETWORK_RM,
     &volume::VOLUME_CREATE,
     &inspect::VOLUME_INSPECT,
     &volume::VOLUME_LS,
@@ -121,6 +132,7 @@ const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "login"
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
+    ("network", "Manage networks"),
     ("registry", "Serve images"),
     ("system", "Manage kist"),
     ("volume", "Manage volumes"),
@@ -144,10 +156,8 @@ const NOT_YET: &[&str] = &[
     "config",
     "context",
     "manifest",
-    "network",
     "node",
     "plugin",
-    "port",
     "search",
     "secret",
     "service",
@@ -406,25 +416,27 @@ mod tests {
         check(
             "logs --help",
             expect![[r#"
-            Usage:  kist logs [OPTIONS] CONTAINER
+                Usage:  kist logs [OPTIONS] CONTAINER
 
-            Fetch the logs of a container
+                Fetch the logs of a container
 
-            Aliases:
-              kist container logs, kist logs
+                Aliases:
+                  kist container logs, kist logs
 
-            Options:
-                  --details        Show extra details provided to logs
-              -f, --follow         Follow log output
-                  --since string   Show logs since timestamp (e.g. "2013-01-02T13:23:37Z")
-                                   or relative (e.g. "42m" for 42 minutes)
-              -n, --tail string    Number of lines to show from the end of the logs (default
-                                   "all")
-              -t, --timestamps     Show timestamps
-                  --until string   Show logs before a timestamp (e.g.
-                                   "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42
-                                   minutes)
-        "#]],
+                Options:
+                      --details        Show extra details provided to logs
+                  -f, --follow         Follow log output
+                      --network        Show what the egress policy of the container refused:
+                                       names, and connections of the last hour
+                      --since string   Show logs since timestamp (e.g. "2013-01-02T13:23:37Z")
+                                       or relative (e.g. "42m" for 42 minutes)
+                  -n, --tail string    Number of lines to show from the end of the logs (default
+                                       "all")
+                  -t, --timestamps     Show timestamps
+                      --until string   Show logs before a timestamp (e.g.
+                                       "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42
+                                       minutes)
+            "#]],
         );
         check(
             "system",
@@ -467,6 +479,7 @@ mod tests {
                 Management Commands:
                   container   Manage containers
                   image       Manage images
+                  network     Manage networks
                   registry    Serve images
                   system      Manage kist
                   volume      Manage volumes
@@ -485,6 +498,7 @@ mod tests {
                   kill        Kill one or more running containers
                   logs        Fetch the logs of a container
                   pause       Pause all processes within one or more containers
+                  port        List port mappings or a specific mapping for the container
                   rename      Rename a container
                   restart     Restart one or more containers
                   rm          Remove one or more containers

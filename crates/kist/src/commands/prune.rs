@@ -11,6 +11,7 @@ use store::Removed;
 
 use super::listing::{self, bad_filter};
 use super::logs::moment;
+use super::network;
 use crate::cli::{Cli, say};
 use crate::filter::{Filters, PRUNE_KEYS};
 use crate::prompt::{Echo, ask};
@@ -18,8 +19,9 @@ use crate::report::Report;
 use crate::units::human_size;
 use crate::verb::{Args, Flag, Takes, Verb, Words, flag, short};
 
-const FILTER: Flag = flag("filter", Takes::List("filter"), "Provide filter values (e.g. \"until=<timestamp>\")");
-const FORCE: Flag = short('f', "force", Takes::Switch, "Do not prompt for confirmation");
+pub(super) const FILTER: Flag =
+    flag("filter", Takes::List("filter"), "Provide filter values (e.g. \"until=<timestamp>\")");
+pub(super) const FORCE: Flag = short('f', "force", Takes::Switch, "Do not prompt for confirmation");
 
 /// `kist container prune`.
 pub(crate) static CONTAINER_PRUNE: Verb = Verb {
@@ -143,7 +145,13 @@ struct Sweep {
 /// In Docker's order: what holds others first.
 static SWEEPS: &[Sweep] = &[
     Sweep { called: |_| "all stopped containers", only_with: None, run: |cli, sift, _| containers(cli, sift) },
-    // Here comes "all networks not used by at least one container".
+    Sweep {
+        called: |_| "all networks not used by at least one container",
+        only_with: None,
+        run: |cli, sift, _| {
+            Ok((network::pruned(&cli.host()?, &|created, labels| sift.wants(Some(created), labels))?, 0))
+        },
+    },
     Sweep {
         called: |_| "all anonymous volumes not used by at least one container",
         only_with: Some("volumes"),
@@ -224,7 +232,7 @@ fn tell(text: &str, freed: u64) {
 }
 
 /// Whether the user wants it.
-fn confirmed(args: &Args, warning: &str) -> bool {
+pub(super) fn confirmed(args: &Args, warning: &str) -> bool {
     if args.on("force") {
         return true;
     }
@@ -234,13 +242,13 @@ fn confirmed(args: &Args, warning: &str) -> bool {
 }
 
 /// The filters, read.
-struct Sift {
+pub(super) struct Sift {
     filters: Filters,
     until: Option<Time>,
 }
 
 impl Sift {
-    fn new(args: &Args, keys: &[&str]) -> Result<Sift, Report> {
+    pub(super) fn new(args: &Args, keys: &[&str]) -> Result<Sift, Report> {
         let filters = listing::filters(args, keys)?;
         let now = Timestamp::now();
         let mut until = None;
@@ -253,7 +261,7 @@ impl Sift {
         Ok(Sift { filters, until })
     }
 
-    fn wants(&self, created: Option<Time>, labels: &BTreeMap<String, String>) -> bool {
+    pub(super) fn wants(&self, created: Option<Time>, labels: &BTreeMap<String, String>) -> bool {
         self.until.is_none_or(|until| created.unwrap_or(Time::from_ns(0)) < until)
             && self.filters.labels("label", labels)
             && self.filters.labels_absent("label!", labels)
@@ -271,6 +279,7 @@ mod tests {
         expect![[r#"
             WARNING! This will remove:
               - all stopped containers
+              - all networks not used by at least one container
               - all anonymous volumes not used by at least one container
               - all images without at least one container associated to them
 

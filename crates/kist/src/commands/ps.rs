@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine::Host;
 use engine::container::find;
 use engine::container::list::{self, View};
+use engine::network::places::{Place, places};
 
 use spec::digest::ImageId;
 use spec::mount::UserMountKind;
@@ -16,6 +17,7 @@ use crate::report::Report;
 use crate::template::Row;
 use crate::verb::{Args, Takes, Verb, Words, flag, short};
 use crate::wire::container_row::{COLUMNS, RAW, TABLE, TABLE_WITH_SIZE};
+use crate::wire::from_container::networks::row_ports;
 use crate::wire::from_container::{self, phase, verdict};
 use crate::wire::phase::Phase;
 
@@ -57,6 +59,8 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     )?;
     let host = cli.host()?;
     let sift = Sift::new(&host, filters)?;
+    // To know them costs a file more of each container.
+    let with_networks = listing.speaks_of("Networks");
     let all = args.on("all") || last.is_some() || sift.filters.has("status");
     let views = if all { list::list(&host)? } else { list::running(&host)? };
     let mut wanted = Vec::new();
@@ -73,11 +77,19 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let mut rows = Vec::new();
     for view in &wanted {
         let sizes = if with_sizes { Some(sizes(&host, view)?) } else { None };
-        rows.push(from_container::row(view, sizes, &reader));
+        let networks = if with_networks { names(&host, view)? } else { Vec::new() };
+        rows.push(from_container::row(view, sizes, networks, &reader));
     }
     let rows: Vec<&dyn Row> = rows.iter().map(|row| row as &dyn Row).collect();
     say(&listing::render(&listing, COLUMNS, &rows)?);
     Ok(0)
+}
+
+/// The networks' names, sorted as Docker's map is.
+fn names(host: &Host, view: &View) -> Result<Vec<String>, Report> {
+    let mut names: Vec<String> = places(host, view)?.into_iter().map(|place| place.name).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// What a container wrote, and that with its image.
@@ -141,11 +153,33 @@ impl Sift {
             && self.since.iter().all(|other| config.created > created(other))
             && self.descends(host, &config.image)
             && any("volume", &|wanted| config.host.mounts.iter().any(|mount| is_mount(mount, wanted)))
-            && any("network", &|wanted| view.networks().contains(&wanted))
-            && any("expose", &|wanted| config.exposed_ports.iter().any(|port| is_port(port, wanted)))
-            // Nothing is published yet.
-            && !filters.has("publish")
+            && self.is_on(host, view)?
+            && self.has_port(view)
             && filters.flag("is-task").is_ok_and(|task| task != Some(true)))
+    }
+
+    /// Whether it is on one of the networks, by name or beginning of an identifier.
+    fn is_on(&self, host: &Host, view: &View) -> Result<bool, Report> {
+        if !self.filters.has("network") {
+            return Ok(true);
+        }
+        let places = places(host, view)?;
+        let is =
+            |place: &Place, wanted: &str| place.name == wanted || place.attachment.network.as_str().starts_with(wanted);
+        Ok(self.filters.values("network").any(|wanted| places.iter().any(|place| is(place, wanted))))
+    }
+
+    /// Whether it has one of the ports now; as with Docker, one that is published or one that is exposed will do.
+    fn has_port(&self, view: &View) -> bool {
+        let filters = &self.filters;
+        let wanted = |key: &str, number: u16, protocol: &str| {
+            filters.values(key).any(|wanted| is_port(number, protocol, wanted))
+        };
+        !(filters.has("publish") || filters.has("expose"))
+            || row_ports(view).iter().any(|port| {
+                port.published.is_some_and(|(_, number)| wanted("publish", number, port.protocol))
+                    || wanted("expose", port.private, port.protocol)
+            })
     }
 
     /// Whether it was made from one of the ancestors, or from an image built on one.
@@ -171,11 +205,8 @@ fn is_mount(mount: &spec::mount::UserMount, wanted: &str) -> bool {
 }
 
 /// `80` means `80/tcp`; `8000-8010/udp` means any of them.
-fn is_port(port: &str, wanted: &str) -> bool {
+fn is_port(number: u16, of: &str, wanted: &str) -> bool {
     let (range, protocol) = wanted.split_once('/').unwrap_or((wanted, "tcp"));
-    let (number, of) = port.split_once('/').unwrap_or((port, "tcp"));
     let (first, last) = range.split_once('-').unwrap_or((range, range));
-    let number = number.parse::<u16>();
-    of == protocol
-        && matches!((number, first.parse::<u16>(), last.parse::<u16>()), (Ok(n), Ok(a), Ok(b)) if (a..=b).contains(&n))
+    of == protocol && matches!((first.parse::<u16>(), last.parse::<u16>()), (Ok(a), Ok(b)) if (a..=b).contains(&number))
 }

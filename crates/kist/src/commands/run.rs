@@ -16,6 +16,7 @@ use spec::platform::Platform;
 use super::pull;
 use crate::cli::{Cli, note, say};
 use crate::flags::container::{self, FLAGS};
+use crate::flags::network;
 use crate::progress::{Progress, To};
 use crate::report::Report;
 use crate::terminal::{self, Ended, Session};
@@ -28,7 +29,7 @@ pub(crate) static RUN: Verb = Verb {
     usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     about: "Create and run a new container from an image",
     words: Words::Command(1),
-    flags: &[FLAGS, RUN_FLAGS],
+    flags: &[FLAGS, network::FLAGS, RUN_FLAGS],
     run,
 };
 
@@ -39,7 +40,7 @@ pub(crate) static CREATE: Verb = Verb {
     usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     about: "Create a new container",
     words: Words::Command(1),
-    flags: &[FLAGS],
+    flags: &[FLAGS, network::FLAGS],
     run: create_only,
 };
 

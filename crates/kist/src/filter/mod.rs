@@ -43,6 +43,9 @@ pub(crate) const EVENT_KEYS: &[&str] = &[
     "type",
     "volume",
 ];
+
+/// What `network ls` filters by.
+pub(crate) const NETWORK_KEYS: &[&str] = &["dangling", "driver", "id", "label", "name", "scope", "type"];
 /// What every `prune` filters by.
 pub(crate) const PRUNE_KEYS: &[&str] = &["label", "label!", "until"];
 

@@ -7,13 +7,14 @@ use engine::container::create::{Create, Entrypoint};
 use engine::container::find::find;
 use spec::bundle::TimeOffsets;
 use spec::container::{
-    HostConfig, LogConfig, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Security, Settings, Streams,
+    HostConfig, LogConfig, LogDriver, NamespaceMode, NetworkMode, RestartPolicy, SeccompChoice, Security, Settings,
+    Streams,
 };
 use spec::image::Healthcheck;
 use spec::resources::Resources;
 
 use super::mount::{self, Volume};
-use super::values;
+use super::{network, values};
 use crate::cli::Cli;
 use crate::report::Report;
 use crate::units;
@@ -21,7 +22,6 @@ use crate::verb::{Args, Flag, Takes, Verb, flag, short};
 
 /// What both verbs take. What kist has no answer to yet is refused by [`not_yet`], never ignored.
 pub(crate) const FLAGS: &[Flag] = &[
-    flag("add-host", Takes::List("list"), "Add a custom host-to-IP mapping (host:ip)"),
     flag("annotation", Takes::List("map"), "Add an annotation to the container"),
     short('a', "attach", Takes::List("list"), "Attach to STDIN, STDOUT or STDERR"),
     flag(
@@ -50,15 +50,9 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("device-write-bps", Takes::List("list"), "Limit write rate (bytes per second) to a device"),
     flag("device-write-iops", Takes::List("list"), "Limit write rate (IO per second) to a device"),
     flag("disable-content-trust", Takes::SwitchOn, "Skip image verification"),
-    flag("dns", Takes::List("list"), "Set custom DNS servers"),
-    flag("dns-opt", Takes::List("list"), ""),
-    flag("dns-option", Takes::List("list"), "Set DNS options"),
-    flag("dns-search", Takes::List("list"), "Set custom DNS search domains"),
-    flag("domainname", Takes::One("string"), "Container NIS domain name"),
     flag("entrypoint", Takes::One("string"), "Overwrite the default ENTRYPOINT of the image"),
     short('e', "env", Takes::List("list"), "Set environment variables"),
     flag("env-file", Takes::List("list"), "Read in a file of environment variables"),
-    flag("expose", Takes::List("list"), "Expose a port or a range of ports"),
     flag("gpus", Takes::One("gpu-request"), "GPU devices to add to the container ('all' to pass all GPUs)"),
     flag("group-add", Takes::List("list"), "Add additional groups to join"),
     flag("health-cmd", Takes::One("string"), "Command to run to check health"),
@@ -75,30 +69,21 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)",
     ),
     flag("health-timeout", Takes::One("duration"), "Maximum time to allow one check to run (ms|s|m|h) (default 0s)"),
-    short('h', "hostname", Takes::One("string"), "Container host name"),
     flag("init", Takes::Switch, "Run an init inside the container that forwards signals and reaps processes"),
     short('i', "interactive", Takes::Switch, "Keep STDIN open even if not attached"),
-    flag("ip", Takes::One("string"), "IPv4 address (e.g., 172.30.100.104)"),
-    flag("ip6", Takes::One("string"), "IPv6 address (e.g., 2001:db8::33)"),
     flag("ipc", Takes::One("string"), "IPC mode to use"),
     flag("isolation", Takes::One("string"), "Container isolation technology"),
     flag("kernel-memory", Takes::One("bytes"), "Kernel memory limit (no effect: the kernel has it no more)"),
     short('l', "label", Takes::List("list"), "Set meta data on a container"),
     flag("label-file", Takes::List("list"), "Read in a line delimited file of labels"),
-    flag("link", Takes::List("list"), "Add link to another container"),
     flag("log-driver", Takes::One("string"), "Logging driver for the container (json-file, none)"),
     flag("log-opt", Takes::List("list"), "Log driver options (max-size, max-file)"),
-    flag("mac-address", Takes::One("string"), "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
     short('m', "memory", Takes::One("bytes"), "Memory limit"),
     flag("memory-reservation", Takes::One("bytes"), "Memory soft limit"),
     flag("memory-swap", Takes::One("bytes"), "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
     flag("memory-swappiness", Takes::One("int"), "Tune container memory swappiness (0 to 100) (default -1)"),
     flag("mount", Takes::List("mount"), "Attach a filesystem mount to the container"),
     flag("name", Takes::One("string"), "Assign a name to the container"),
-    flag("net", Takes::List("network"), ""),
-    flag("net-alias", Takes::List("list"), ""),
-    flag("network", Takes::List("network"), "Connect a container to a network (none|host|container:NAME)"),
-    flag("network-alias", Takes::List("list"), "Add network-scoped alias for the container"),
     flag("no-healthcheck", Takes::Switch, "Disable any container-specified HEALTHCHECK"),
     flag("oom-kill-disable", Takes::Switch, "Disable OOM Killer"),
     flag("oom-score-adj", Takes::One("int"), "Tune host's OOM preferences (-1000 to 1000)"),
@@ -106,8 +91,6 @@ pub(crate) const FLAGS: &[Flag] = &[
     flag("pids-limit", Takes::One("int"), "Tune container pids limit (set -1 for unlimited)"),
     flag("platform", Takes::One("string"), "Set platform if server is multi-platform capable"),
     flag("privileged", Takes::Switch, "Give extended privileges to this container"),
-    short('p', "publish", Takes::List("list"), "Publish a container's port(s) to the host"),
-    short('P', "publish-all", Takes::Switch, "Publish all exposed ports to random ports"),
     flag(
         "pull",
         Takes::One("string"),
@@ -138,18 +121,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 ];
 
 /// What Docker has and kist has not: one clear line each.
-const NOT_YET: &[&str] = &[
-    "gpus",
-    "ip",
-    "ip6",
-    "link",
-    "mac-address",
-    "net-alias",
-    "network-alias",
-    "publish",
-    "publish-all",
-    "storage-opt",
-];
+const NOT_YET: &[&str] = &["gpus", "storage-opt"];
 
 /// The request behind the flags and words of `create` and `run`.
 pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<Create, Report> {
@@ -178,6 +150,14 @@ pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Resul
     let tty = args.on("tty");
     let owned = |long: &str| args.text(long).map(str::to_owned);
     let (mounts, volumes) = mounts(cli, host, verb, args)?;
+    let networking = network::networking(host, verb, args)?;
+    let host = HostConfig {
+        mounts,
+        network: networking.mode,
+        publish: networking.publish,
+        egress: networking.egress,
+        ..host_config(cli, host, verb, args)?
+    };
     Ok(Create {
         name: owned("name"),
         image_name: image.clone(),
@@ -197,19 +177,17 @@ pub(crate) fn request(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Resul
         hostname: owned("hostname"),
         domainname: owned("domainname"),
         labels,
-        exposed_ports: args
-            .list("expose")
-            .into_iter()
-            .map(|port| if port.contains('/') { port.into() } else { format!("{port}/tcp") })
-            .collect(),
+        exposed_ports: networking.exposed,
         volumes,
         stop_signal: args.parsed(verb, "stop-signal", signal)?,
         stop_timeout_s: number(verb, args, "stop-timeout")?,
         healthcheck: health(verb, args)?,
-        host: HostConfig { mounts, ..host_config(cli, host, verb, args)? },
+        host,
+        networks: networking.wanted,
         settings: Settings {
             restart: args.parsed(verb, "restart", values::restart)?.unwrap_or(RestartPolicy::No),
             resources: resources(verb, args)?,
+            networks: Vec::new(),
         },
     })
 }
@@ -293,15 +271,14 @@ fn mounts(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<Mounts, Re
 
 fn host_config(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<HostConfig, Report> {
     let texts = |long: &str| args.list(long).into_iter().map(str::to_owned).collect::<Vec<String>>();
-    let networks = [args.list("net"), args.list("network")].concat();
-    if networks.len() > 1 {
-        return Err(Report::plain("more than one network for a container is not there yet in kist"));
-    }
     Ok(HostConfig {
         mounts: Vec::new(),
         volumes_from: texts("volumes-from"),
         volume_driver: args.text("volume-driver").unwrap_or_default().to_owned(),
-        network: network(host, networks.first().copied())?,
+        network: NetworkMode::None,
+        publish: Vec::new(),
+        publish_all: args.on("publish-all"),
+        egress: None,
         pid: namespace(host, args, "pid", NamespaceMode::Private)?,
         ipc: namespace(host, args, "ipc", NamespaceMode::Private)?,
         uts: namespace(host, args, "uts", NamespaceMode::Private)?,
@@ -322,12 +299,8 @@ fn host_config(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<HostC
         oom_score_adj: number(verb, args, "oom-score-adj")?.unwrap_or(0),
         group_add: texts("group-add"),
         extra_hosts: args.parsed_list(verb, "add-host", values::add_host)?,
-        dns: args.parsed_list(verb, "dns", |text| {
-            text.parse::<std::net::IpAddr>()
-                .map(|ip| ip.to_string())
-                .map_err(|_| format!("{text} is not an ip address"))
-        })?,
-        dns_search: texts("dns-search"),
+        dns: args.parsed_list(verb, "dns", values::dns_server)?,
+        dns_search: args.parsed_list(verb, "dns-search", values::dns_search)?,
         dns_options: [texts("dns-opt"), texts("dns-option")].concat(),
         log: log(args)?,
         auto_remove: args.on("rm"),
@@ -335,20 +308,6 @@ fn host_config(cli: &Cli, host: &Host, verb: &Verb, args: &Args) -> Result<HostC
         cidfile: args.text("cidfile").map(|path| cli.working_dir().join(path)),
         annotations: pairs(args.list("annotation").into_iter()),
     })
-}
-
-fn network(host: &Host, name: Option<&str>) -> Result<NamespaceMode, Report> {
-    match name {
-        None | Some("default" | "bridge") => Ok(NamespaceMode::Default),
-        Some("none") => Ok(NamespaceMode::Private),
-        Some("host") => Ok(NamespaceMode::Host),
-        Some(other) => match other.strip_prefix("container:") {
-            Some(name) => Ok(NamespaceMode::Container(find(host, name)?)),
-            None => Err(Report::plain(format!(
-                "network {other}: networks other than none, host and container:NAME are not there yet in kist"
-            ))),
-        },
-    }
 }
 
 fn namespace(host: &Host, args: &Args, long: &str, unset: NamespaceMode) -> Result<NamespaceMode, Report> {

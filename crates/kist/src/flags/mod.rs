@@ -2,6 +2,7 @@
 
 pub(crate) mod container;
 pub(crate) mod mount;
+pub(crate) mod network;
 pub(crate) mod values;
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The compatibility ledger: what each flag of `docker run` changes in the bundle that the kernel is asked for.
+//! The compatibility ledger: what each flag of `docker run` changes in the bundle that the kernel is asked for, and in what is recorded
+//! of networks.
 //!
 //! A row shows the lines of the bundle (one for each leaf of its JSON) that differ from those of `run busybox`: `-` before, `+` after.
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use engine::Host;
 use engine::bundle::{self, Facts, Sources};
 use engine::container::create;
+use engine::network::attach::Wanted;
 use engine::volume::Source;
 use expect_test::{Expect, expect};
 use serde_json::Value;
@@ -59,7 +61,7 @@ fn facts() -> Facts {
 /// The bundle's leaves, or the line with which the flags are refused.
 fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>, String> {
     let home = testkit::Root::new();
-    let host = Host::open(&home.join("root"), &home.join("run")).unwrap();
+    let host = Host::open(&home.join("root"), &home.join("run"), &home.join("config")).unwrap();
     let cli = Cli::for_tests(&[("HERE", "there")], "/cwd");
     let typed: Vec<String> = flags.iter().chain(&["busybox"]).chain(words).map(|word| (*word).to_owned()).collect();
     let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
@@ -69,12 +71,20 @@ fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>,
     let mut settings = request.settings.clone();
     settings.resources.fill_defaults();
     let id = ContainerId::from_bytes([0xab; 32]);
+    let wanted: Vec<String> = request.networks.iter().map(show_wanted).collect();
     let config = create::config(&host, &image(), request, id).map_err(|error| error.to_string())?;
     let volumes = config.volumes_used().map(|(name, _)| (name.clone(), Source::Own(volume_place(name.as_str()))));
     let facts = Facts { sources: Sources { volumes: volumes.collect(), ..Sources::default() }, ..facts() };
     let bundle = bundle::new(&config, &settings, &facts).map_err(|error| error.to_string())?;
     let mut lines = BTreeMap::new();
     leaves("", &serde_json::to_value(bundle).unwrap(), &mut lines);
+    let dns = [config.host.dns, config.host.dns_search, config.host.dns_options].concat();
+    let recorded = serde_json::json!({
+        "mode": config.host.network, "on": wanted, "publish": config.host.publish, "publish_all": config.host.publish_all,
+        "egress": config.host.egress, "exposed": config.exposed_ports, "hosts": config.host.extra_hosts,
+        "dns": dns,
+    });
+    leaves("(networks)", &recorded, &mut lines);
     // The one thing in it that depends on the machine.
     let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
     if lines.remove(&format!(".process.env[HOSTNAME={machine}]")).is_some() {
@@ -89,6 +99,19 @@ fn bundle_of(flags: &[&str], words: &[&str]) -> Result<BTreeMap<String, String>,
 /// A name that nobody gave is another one each time.
 fn volume_place(name: &str) -> PathBuf {
     Path::new("/volumes").join(if name.len() == 64 { "ANONYMOUS" } else { name })
+}
+
+fn show_wanted(one: &Wanted) -> String {
+    let Wanted { network, ipv4, ipv6, mac, aliases, links, driver_options, gateway_priority } = one;
+    let mut text = network.clone();
+    text.extend(ipv4.map(|address| format!(" {address}")));
+    text.extend(ipv6.map(|address| format!(" {address}")));
+    text.extend(mac.map(|address| format!(" {address}")));
+    text.extend(aliases.iter().map(|alias| format!(" alias={alias}")));
+    text.extend(links.iter().map(|link| format!(" link={}:{}", link.container, link.alias)));
+    text.extend(driver_options.iter().map(|(key, value)| format!(" {key}={value}")));
+    text.extend((*gateway_priority != 0).then(|| format!(" priority={gateway_priority}")));
+    text
 }
 
 fn leaves(path: &str, value: &Value, lines: &mut BTreeMap<String, String>) {
@@ -154,6 +177,14 @@ fn without_flags() {
         .map(|line| format!("{}\n", line.trim_end()))
         .collect();
     expect![[r#"
+        (networks).dns []
+        (networks).egress null
+        (networks).exposed []
+        (networks).hosts []
+        (networks).mode.networks "bridge"
+        (networks).on[bridge]
+        (networks).publish []
+        (networks).publish_all false
         .cgroup.driver "auto"
         .devices []
         .hostname "abababababab"
@@ -185,6 +216,11 @@ fn without_flags() {
         .namespaces.pid "private"
         .namespaces.user "host"
         .namespaces.uts "private"
+        .networks.dns []
+        .networks.dns_options []
+        .networks.dns_search []
+        .networks.publish_ip null
+        .networks.respect_input false
         .process.apparmor "kist-default"
         .process.args[sh]
         .process.capabilities[CAP_AUDIT_WRITE]
@@ -736,45 +772,68 @@ fn namespaces() {
     check(
         "--userns private --network host",
         expect![[r#"
-        -.hostname "abababababab"
-        +.hostname "MACHINE"
-        -.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
-        +.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"bind":{"recursive":true,"source":"/sys"}},"propagation":"rprivate","target":"/sys"}
-        +.namespaces.id_maps.gids[{"container":0,"host":100000,"size":65536}]
-        +.namespaces.id_maps.uids[{"container":0,"host":100000,"size":65536}]
-        -.namespaces.network "private"
-        +.namespaces.network "host"
-        -.namespaces.user "host"
-        +.namespaces.user "private"
-        +.process.env[HOSTNAME=MACHINE]
-        -.process.env[HOSTNAME=abababababab]"#]],
+            +(networks).mode "host"
+            -(networks).mode.networks "bridge"
+            -(networks).on[bridge]
+            +(networks).on[host]
+            -.hostname "abababababab"
+            +.hostname "MACHINE"
+            -.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"filesystem":{"fstype":"sysfs","options":[],"source":"sysfs"}},"target":"/sys"}
+            +.mounts[/sys] {"attributes":{"nodev":true,"noexec":true,"nosuid":true,"readonly":true},"kind":{"bind":{"recursive":true,"source":"/sys"}},"propagation":"rprivate","target":"/sys"}
+            +.namespaces.id_maps.gids[{"container":0,"host":100000,"size":65536}]
+            +.namespaces.id_maps.uids[{"container":0,"host":100000,"size":65536}]
+            -.namespaces.network "private"
+            +.namespaces.network "host"
+            -.namespaces.user "host"
+            +.namespaces.user "private"
+            +.process.env[HOSTNAME=MACHINE]
+            -.process.env[HOSTNAME=abababababab]"#]],
     );
-    check("--network none", expect![[""]]);
+    check(
+        "--network none",
+        expect![[r#"
+        +(networks).mode "none"
+        -(networks).mode.networks "bridge"
+        -(networks).on[bridge]
+        +(networks).on[none]"#]],
+    );
     check(
         "--network host",
         expect![[r#"
-        -.hostname "abababababab"
-        +.hostname "MACHINE"
-        -.namespaces.network "private"
-        +.namespaces.network "host"
-        +.process.env[HOSTNAME=MACHINE]
-        -.process.env[HOSTNAME=abababababab]"#]],
+            +(networks).mode "host"
+            -(networks).mode.networks "bridge"
+            -(networks).on[bridge]
+            +(networks).on[host]
+            -.hostname "abababababab"
+            +.hostname "MACHINE"
+            -.namespaces.network "private"
+            +.namespaces.network "host"
+            +.process.env[HOSTNAME=MACHINE]
+            -.process.env[HOSTNAME=abababababab]"#]],
     );
     check("--network bridge", expect![[""]]);
     check(
         "--network mine",
-        expect!["network mine: networks other than none, host and container:NAME are not there yet in kist"],
+        expect![[r#"
+            -(networks).mode.networks "bridge"
+            +(networks).mode.networks "mine"
+            -(networks).on[bridge]
+            +(networks).on[mine]"#]],
     );
     check("--network container:nope", expect!["Error response from daemon: No such container: nope"]);
     check(
         "--net host",
         expect![[r#"
-        -.hostname "abababababab"
-        +.hostname "MACHINE"
-        -.namespaces.network "private"
-        +.namespaces.network "host"
-        +.process.env[HOSTNAME=MACHINE]
-        -.process.env[HOSTNAME=abababababab]"#]],
+            +(networks).mode "host"
+            -(networks).mode.networks "bridge"
+            -(networks).on[bridge]
+            +(networks).on[host]
+            -.hostname "abababababab"
+            +.hostname "MACHINE"
+            -.namespaces.network "private"
+            +.namespaces.network "host"
+            +.process.env[HOSTNAME=MACHINE]
+            -.process.env[HOSTNAME=abababababab]"#]],
     );
     check(
         "--timens monotonic=100,boottime=200",
@@ -1210,11 +1269,311 @@ fn devices() {
 }
 
 #[test]
+fn ports() {
+    check(
+        "-p 8080:80",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/tcp]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":[8080,8080],"port":"80/tcp"}]"#]],
+    );
+    check(
+        "-p 80",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/tcp]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":null,"port":"80/tcp"}]"#]],
+    );
+    check(
+        "-p 127.0.0.1:8080:80/udp -p 8080:80/udp",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/udp]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":"127.0.0.1","host_ports":[8080,8080],"port":"80/udp"}]
+        +(networks).publish[{"host_ip":null,"host_ports":[8080,8080],"port":"80/udp"}]"#]],
+    );
+    check(
+        "-p 9000-9001:80-81",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/tcp]
+        +(networks).exposed[81/tcp]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":[9000,9000],"port":"80/tcp"}]
+        +(networks).publish[{"host_ip":null,"host_ports":[9001,9001],"port":"81/tcp"}]"#]],
+    );
+    check("-p x", expect!["invalid containerPort: x"]);
+    check(
+        "-P",
+        expect![[r#"
+        -(networks).publish_all false
+        +(networks).publish_all true"#]],
+    );
+    check(
+        "--expose 90-91 --expose 90/udp -p 90",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[90/tcp]
+        +(networks).exposed[90/udp]
+        +(networks).exposed[91/tcp]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":null,"port":"90/tcp"}]"#]],
+    );
+    check(
+        "--expose x",
+        expect![[r#"invalid range format for --expose: x, error: strconv.ParseUint: parsing "x": invalid syntax"#]],
+    );
+    check(
+        "-p 80:80 --network host",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/tcp]
+        +(networks).mode "host"
+        -(networks).mode.networks "bridge"
+        -(networks).on[bridge]
+        +(networks).on[host]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":[80,80],"port":"80/tcp"}]
+        -.hostname "abababababab"
+        +.hostname "MACHINE"
+        -.namespaces.network "private"
+        +.namespaces.network "host"
+        +.process.env[HOSTNAME=MACHINE]
+        -.process.env[HOSTNAME=abababababab]"#]],
+    );
+    check(
+        "-p 80 --network none",
+        expect![[r#"
+        -(networks).exposed []
+        +(networks).exposed[80/tcp]
+        +(networks).mode "none"
+        -(networks).mode.networks "bridge"
+        -(networks).on[bridge]
+        +(networks).on[none]
+        -(networks).publish []
+        +(networks).publish[{"host_ip":null,"host_ports":null,"port":"80/tcp"}]"#]],
+    );
+}
+
+#[test]
+fn networks() {
+    check(
+        "--network net",
+        expect![[r#"
+        -(networks).mode.networks "bridge"
+        +(networks).mode.networks "net"
+        -(networks).on[bridge]
+        +(networks).on[net]"#]],
+    );
+    check(
+        "--net net",
+        expect![[r#"
+        -(networks).mode.networks "bridge"
+        +(networks).mode.networks "net"
+        -(networks).on[bridge]
+        +(networks).on[net]"#]],
+    );
+    check(
+        "--network net --network other",
+        expect![[r#"
+        -(networks).mode.networks "bridge"
+        +(networks).mode.networks "net"
+        -(networks).on[bridge]
+        +(networks).on[net]
+        +(networks).on[other]"#]],
+    );
+    check(
+        "--network name=net,alias=a,ip=10.1.2.3,driver-opt=com.docker.network.endpoint.ifname=x0,gw-priority=7 --network other",
+        expect![[r#"
+            -(networks).mode.networks "bridge"
+            +(networks).mode.networks "net"
+            -(networks).on[bridge]
+            +(networks).on[net 10.1.2.3 alias=a com.docker.network.endpoint.ifname=x0 priority=7]
+            +(networks).on[other]"#]],
+    );
+    check(
+        "--network net --network-alias a --net-alias b",
+        expect![[r#"
+            -(networks).mode.networks "bridge"
+            +(networks).mode.networks "net"
+            -(networks).on[bridge]
+            +(networks).on[net alias=a alias=b]"#]],
+    );
+    check(
+        "--network net --ip 10.1.2.3 --ip6 fd00::5 --mac-address 02:42:0a:01:02:03",
+        expect![[r#"
+        -(networks).mode.networks "bridge"
+        +(networks).mode.networks "net"
+        -(networks).on[bridge]
+        +(networks).on[net 10.1.2.3 fd00::5 02:42:0a:01:02:03]"#]],
+    );
+    check(
+        "--network net --ip x",
+        expect!["Error response from daemon: invalid config for network net: invalid endpoint settings:"],
+    );
+    check(
+        "--network net --ip 0.0.0.0",
+        expect!["Error response from daemon: invalid config for network net: invalid endpoint settings:"],
+    );
+    check(
+        "--network net --ip6 10.1.2.3",
+        expect!["Error response from daemon: invalid config for network net: invalid endpoint settings:"],
+    );
+    check("--network net --mac-address x", expect!["x is not a valid mac address"]);
+    check(
+        "--ip 10.1.2.3",
+        expect![[r#"
+        invalid config for network bridge: invalid endpoint settings:
+        user specified IP address is supported on user defined networks only"#]],
+    );
+    check(
+        "--network host --ip 10.1.2.3",
+        expect![[r#"
+        invalid config for network host: invalid endpoint settings:
+        user specified IP address is supported on user defined networks only"#]],
+    );
+    check("--network-alias a", expect!["network-scoped aliases are only supported for user-defined networks"]);
+    check(
+        "--network bridge --network-alias a",
+        expect!["network-scoped aliases are only supported for user-defined networks"],
+    );
+    check("--network net --network net", expect![[r#"network "net" is specified multiple times"#]]);
+    check(
+        "--network net --network host",
+        expect!["conflicting options: cannot attach both user-defined and non-user-defined network-modes"],
+    );
+    check(
+        "--network bridge --network net",
+        expect!["conflicting options: cannot attach both user-defined and non-user-defined network-modes"],
+    );
+    check(
+        "--network bridge --network none",
+        expect!["container cannot be connected to multiple networks with one of the networks in private (none) mode"],
+    );
+    check(
+        "--network bridge --network host",
+        expect![
+            "container sharing network namespace with another container or host cannot be connected to any other network"
+        ],
+    );
+    check("--network default --network default", expect![[r#"network "default" is specified multiple times"#]]);
+    check("--network=", expect!["no name set for network"]);
+    check(
+        "--network name=net,alias=a --network-alias b",
+        expect!["conflicting options: cannot specify both --network-alias and per-network alias"],
+    );
+    check(
+        "--network name=net,ip=10.1.2.3 --ip 10.1.2.4",
+        expect!["conflicting options: cannot specify both --ip and per-network IPv4 address"],
+    );
+    check(
+        "--network name=net,ip6=fd00::1 --ip6 fd00::2",
+        expect!["conflicting options: cannot specify both --ip6 and per-network IPv6 address"],
+    );
+    check(
+        "--network name=net,mac-address=02:42:0a:01:02:03 --mac-address 02:42:0a:01:02:04",
+        expect!["conflicting options: cannot specify both --mac-address and per-network MAC address"],
+    );
+    check(
+        "--network name=net,what=b",
+        expect![[r#"invalid argument "name=net,what=b" for "--network" flag: invalid field key what"#]],
+    );
+    check(
+        "--network host --mac-address 02:42:0a:01:02:03",
+        expect!["Error response from daemon: conflicting options: mac-address and the network mode"],
+    );
+    check(
+        "--network host --link db",
+        expect![
+            "conflicting options: host type networking can't be used with links. This would result in undefined behavior"
+        ],
+    );
+    check(
+        "--link db:data",
+        expect![[r#"
+        +(networks).on[bridge link=db:data]
+        -(networks).on[bridge]"#]],
+    );
+    check(
+        "--network net --link db",
+        expect![[r#"
+        -(networks).mode.networks "bridge"
+        +(networks).mode.networks "net"
+        -(networks).on[bridge]
+        +(networks).on[net link=db:db]"#]],
+    );
+    check("--link a:b:c", expect![[r#"invalid argument "a:b:c" for "--link" flag: bad format for links: a:b:c"#]]);
+    check("--link=", expect![[r#"invalid argument "" for "--link" flag: empty string specified for links"#]]);
+    check(
+        "--egress none",
+        expect![[r#"
+        -(networks).egress null
+        +(networks).egress.names []
+        +(networks).egress.subnets []"#]],
+    );
+    check(
+        "--egress allow=10.0.0.0/8,Example.org",
+        expect![[r#"
+        -(networks).egress null
+        +(networks).egress.names[example.org]
+        +(networks).egress.subnets[10.0.0.0/8]"#]],
+    );
+    check(
+        "--egress some",
+        expect![[
+            r#"invalid argument "some" for "--egress" flag: must be "none" or "allow=" and a list of addresses, ranges and names"#
+        ]],
+    );
+    check("--egress none --network host", expect!["conflicting options: egress policy and the network mode"]);
+    check(
+        "--network container:",
+        expect!["Error response from daemon: invalid network mode: invalid container format container:<name|id>"],
+    );
+    check(
+        "--dns 10.0.0.53 --dns-search lan --dns-opt ndots:1",
+        expect![[r#"
+        -(networks).dns []
+        +(networks).dns[10.0.0.53]
+        +(networks).dns[lan]
+        +(networks).dns[ndots:1]"#]],
+    );
+    check(
+        "--dns-search .",
+        expect![[r#"
+        -(networks).dns []
+        +(networks).dns[.]"#]],
+    );
+    check("--dns-search -x", expect![[r#"invalid argument "-x" for "--dns-search" flag: -x is not a valid domain"#]]);
+    check(
+        "--add-host a:host-gateway",
+        expect![[r#"
+        -(networks).hosts []
+        +(networks).hosts[a:host-gateway]"#]],
+    );
+    check(
+        "--add-host a=[fd00::1]",
+        expect![[r#"
+        -(networks).hosts []
+        +(networks).hosts[a:fd00::1]"#]],
+    );
+    check(
+        "--add-host a=fd00::1",
+        expect![[r#"
+        -(networks).hosts []
+        +(networks).hosts[a:fd00::1]"#]],
+    );
+    check(
+        "--add-host a:b=10.0.0.1",
+        expect![[r#"invalid argument "a:b=10.0.0.1" for "--add-host" flag: bad format for add-host: "a:b=10.0.0.1""#]],
+    );
+}
+
+#[test]
 fn refused_or_not_yet() {
-    check("-p 80:80", expect!["--publish is not there yet in kist"]);
-    check("-P", expect!["--publish-all is not there yet in kist"]);
-    check("--link a", expect!["--link is not there yet in kist"]);
-    check("--ip 1.2.3.4", expect!["--ip is not there yet in kist"]);
+    check("--link-local-ip 169.254.1.1", expect!["--link-local-ip is not there yet in kist"]);
     check("--gpus all", expect!["--gpus is not there yet in kist"]);
     check("--volumes-from x", expect!["No such container: x"]);
     check("--restart always --rm", expect!["conflicting options: cannot specify both --restart and --rm"]);
@@ -1241,7 +1600,10 @@ fn refused_or_not_yet() {
         "--stop-timeout x",
         expect![[r#"invalid argument "x" for "--stop-timeout" flag: strconv.ParseInt: parsing "x": invalid syntax"#]],
     );
-    check("--dns nope", expect![[r#"invalid argument "nope" for "--dns" flag: nope is not an ip address"#]]);
+    check(
+        "--dns nope",
+        expect![[r#"invalid argument "nope" for "--dns" flag: IP address is not correctly formatted: nope"#]],
+    );
     check(
         "--add-host nope",
         expect![[r#"invalid argument "nope" for "--add-host" flag: bad format for add-host: "nope""#]],

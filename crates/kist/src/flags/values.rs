@@ -1,6 +1,7 @@
 //! Values with a grammar of their own.
 
 use std::fs;
+use std::net::IpAddr;
 
 use spec::bundle::Rlimit;
 use spec::container::{DeviceMapping, RestartPolicy};
@@ -165,18 +166,46 @@ pub(crate) fn file_lines(path: &str, here: impl Fn(&str) -> Option<String>) -> R
     Ok(all)
 }
 
-/// `--add-host name:address`, and the newer `name=address`.
+/// `--add-host name:address`, and the newer `name=address`; kept with the colon. `host-gateway` is the host, whatever its address is
+/// when the container starts.
 pub(crate) fn add_host(text: &str) -> Result<String, String> {
-    let (name, address) = text.split_once(['=', ':']).ok_or_else(|| format!("bad format for add-host: {text:?}"))?;
-    let bare = address.trim_start_matches('[').trim_end_matches(']');
-    if name.is_empty() {
-        return Err(format!("bad format for add-host: {text:?}"));
+    let malformed = || format!("bad format for add-host: {text:?}");
+    let (name, address) = text.split_once('=').or_else(|| text.split_once(':')).ok_or_else(malformed)?;
+    if name.is_empty() || name.contains(':') {
+        return Err(malformed());
     }
-    if address == "host-gateway" {
-        return Err("host-gateway needs a network that is not there yet in kist".into());
+    let bare = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    if bare != HOST_GATEWAY && bare.trim().parse::<IpAddr>().is_err() {
+        return Err(format!("invalid IP address in add-host: {bare:?}"));
     }
-    bare.parse::<std::net::IpAddr>().map_err(|_| format!("invalid IP address in add-host: {address:?}"))?;
     Ok(format!("{name}:{bare}"))
+}
+
+/// The host itself, in `--add-host`.
+const HOST_GATEWAY: &str = "host-gateway";
+
+/// `--dns`.
+pub(crate) fn dns_server(text: &str) -> Result<String, String> {
+    let address = text.trim().parse::<IpAddr>();
+    address.map(|address| address.to_string()).map_err(|_| format!("IP address is not correctly formatted: {text}"))
+}
+
+/// `--dns-search`; a dot is: none.
+pub(crate) fn dns_search(text: &str) -> Result<String, String> {
+    let domain = text.trim_matches(' ');
+    let bare = domain.trim_end_matches('.');
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let has_letter = bare.bytes().any(|b| b.is_ascii_alphabetic());
+    match domain {
+        "." => Ok(domain.into()),
+        _ if has_letter && bare.len() < 255 && bare.split('.').all(is_label) => Ok(bare.into()),
+        _ => Err(format!("{text} is not a valid domain")),
+    }
 }
 
 #[cfg(test)]

@@ -5,27 +5,31 @@ use std::path::PathBuf;
 
 use engine::bundle::{MASKED, READONLY};
 use engine::container::View;
+use engine::network::places::Place;
 use engine::system::facts::CgroupVersion;
 use jiff::Timestamp;
 use monitor::health::Verdict;
 use monitor::status::Status;
-use spec::container::{HostConfig, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Settings};
+use spec::container::{HostConfig, LogDriver, NamespaceMode, NetworkMode, RestartPolicy, SeccompChoice, Settings};
 use spec::resources::{BlockDevice, DeviceRate};
 use spec::time::Time;
 
-use super::container::{
-    Config, ContainerInspect, Endpoint, GraphDriver, Health, HealthResult, Healthcheck, NetworkSettings, State,
-};
+use super::container::{Config, ContainerInspect, GraphDriver, Health, HealthResult, Healthcheck, State};
 use super::container_row::{ContainerRow, Reader};
 use super::from_mount;
 use super::go::{Empty, List, Map, time};
 use super::host_config::{self as wire, LogConfig, ThrottleDevice, WeightDevice};
+use super::network::Policy;
 use super::phase::{self, Phase};
+
+pub(crate) mod networks;
 
 /// What inspect tells besides the record and the state.
 pub(crate) struct Surroundings {
     /// What may change.
     pub(crate) settings: Settings,
+    /// Its networks.
+    pub(crate) places: Vec<Place>,
     /// How control groups are laid out: some defaults depend on it.
     pub(crate) cgroups: CgroupVersion,
     /// The container's directory.
@@ -77,13 +81,16 @@ pub(crate) fn inspect(view: &View, around: Surroundings) -> ContainerInspect {
         process_label: String::new(),
         app_armor_profile: config.host.security.apparmor.clone().unwrap_or_default(),
         exec_ids: List((!execs.is_empty()).then_some(execs)),
-        host_config: host_config(&config.host, &around.settings, around.cgroups),
+        host_config: wire::HostConfig {
+            links: networks::legacy_links(view, &around.places),
+            ..host_config(&config.host, &around.settings, around.cgroups)
+        },
         graph_driver: around.graph,
         size_rw,
         size_root_fs,
         mounts: config.host.mounts.iter().filter_map(|mount| from_mount::mount_point(mount, &around.volumes)).collect(),
-        config: self::config(config),
-        network_settings: network_settings(view),
+        config: Config { mac_address: networks::mac_address(&around.places), ..self::config(config) },
+        network_settings: networks::network_settings(view, &around.places),
         image_manifest_descriptor: None,
     }
 }
@@ -232,8 +239,13 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         binds: List((!binds.is_empty()).then_some(binds)),
         container_id_file: host.cidfile.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
         log_config: log_config(host),
-        network_mode: mode(&host.network, "none", "bridge"),
-        port_bindings: Map(Some(BTreeMap::new())),
+        network_mode: match &host.network {
+            NetworkMode::Host => "host".to_owned(),
+            NetworkMode::None => "none".to_owned(),
+            NetworkMode::Networks(name) => name.clone(),
+            NetworkMode::Container(id) => format!("container:{id}"),
+        },
+        port_bindings: networks::port_bindings(&host.publish),
         restart_policy: restart_policy(settings.restart),
         auto_remove: host.auto_remove,
         volume_driver: host.volume_driver.clone(),
@@ -254,7 +266,7 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         oom_score_adj: i64::from(host.oom_score_adj),
         pid_mode: mode(&host.pid, "", ""),
         privileged: host.privileged,
-        publish_all_ports: false,
+        publish_all_ports: host.publish_all,
         readonly_rootfs: host.readonly_rootfs,
         security_opt: security_opt(host),
         storage_opt: Map(None),
@@ -311,6 +323,7 @@ fn host_config(host: &HostConfig, settings: &Settings, cgroups: CgroupVersion) -
         masked_paths: paths(MASKED),
         readonly_paths: paths(READONLY),
         init: host.init.then_some(true),
+        egress: host.egress.as_ref().map(Policy::of),
     }
 }
 
@@ -382,48 +395,13 @@ fn security_opt(host: &HostConfig) -> List<String> {
     List((!options.is_empty()).then_some(options))
 }
 
-fn network_settings(view: &View) -> NetworkSettings {
-    let endpoint = Endpoint {
-        ipam_config: None,
-        links: List(None),
-        aliases: List(None),
-        mac_address: String::new(),
-        driver_opts: Map(None),
-        gw_priority: 0,
-        network_id: String::new(),
-        endpoint_id: String::new(),
-        gateway: String::new(),
-        ip_address: String::new(),
-        ip_prefix_len: 0,
-        ipv6_gateway: String::new(),
-        global_ipv6_address: String::new(),
-        global_ipv6_prefix_len: 0,
-        dns_names: List(None),
-    };
-    NetworkSettings {
-        bridge: String::new(),
-        sandbox_id: String::new(),
-        sandbox_key: view.state.status.life().map(|life| format!("/proc/{}/ns/net", life.pid)).unwrap_or_default(),
-        ports: Map(Some(BTreeMap::new())),
-        hairpin_mode: false,
-        link_local_ipv6_address: String::new(),
-        link_local_ipv6_prefix_len: 0,
-        secondary_ip_addresses: List(None),
-        secondary_ipv6_addresses: List(None),
-        endpoint_id: String::new(),
-        gateway: String::new(),
-        global_ipv6_address: String::new(),
-        global_ipv6_prefix_len: 0,
-        ip_address: String::new(),
-        ip_prefix_len: 0,
-        ipv6_gateway: String::new(),
-        mac_address: String::new(),
-        networks: view.networks().into_iter().map(|name| (name.to_owned(), endpoint.clone())).collect(),
-    }
-}
-
-/// One line of `ps`; `sizes`: bytes it wrote, and these with its image's.
-pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader) -> ContainerRow<'a> {
+/// One line of `ps`; `sizes`: bytes it wrote, and these with its image's; `networks`: their names.
+pub(crate) fn row<'a>(
+    view: &View,
+    sizes: Option<(u64, u64)>,
+    networks: Vec<String>,
+    reader: &'a Reader,
+) -> ContainerRow<'a> {
     let config = &view.config;
     let mounts = config.host.mounts.iter().filter_map(from_mount::row_mount);
     let (size_rw, size_root_fs) = sizes.unwrap_or_default();
@@ -436,12 +414,12 @@ pub(crate) fn row<'a>(view: &View, sizes: Option<(u64, u64)>, reader: &'a Reader
         command: command_line(config),
         created: timestamp(config.created),
         phase: phase(view),
-        ports: Vec::new(),
+        ports: networks::row_ports(view),
         size_rw,
         size_root_fs,
         labels: config.labels.clone(),
         mounts: mounts.collect(),
-        networks: view.networks().into_iter().map(str::to_owned).collect(),
+        networks,
         platform: Some(config.platform.to_string()),
     }
 }

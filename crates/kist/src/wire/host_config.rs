@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::container::PortBinding;
 use super::go::{List, Map, is_zero};
+use super::network::Policy;
 
 /// Every field, in Docker's order; the numbers of `Resources` stand in their place.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -221,6 +222,9 @@ pub(crate) struct HostConfig {
     /// `--init`.
     #[serde(rename = "Init", skip_serializing_if = "Option::is_none")]
     pub(crate) init: Option<bool>,
+    /// `--egress`, which Docker does not have.
+    #[serde(rename = "Egress", skip_serializing_if = "Option::is_none")]
+    pub(crate) egress: Option<Policy>,
 }
 
 /// A log driver and its options.

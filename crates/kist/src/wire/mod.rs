@@ -13,6 +13,7 @@ pub(crate) mod host_config;
 pub(crate) mod image;
 pub(crate) mod image_row;
 pub(crate) mod json;
+pub(crate) mod network;
 pub(crate) mod phase;
 pub(crate) mod process_row;
 pub(crate) mod stats_row;

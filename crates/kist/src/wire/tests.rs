@@ -108,6 +108,7 @@ fn host_config() -> HostConfig {
         masked_paths: list(&["/proc/kcore"]),
         readonly_paths: list(&["/proc/sys"]),
         init: None,
+        egress: None,
     }
 }
 
