@@ -24,13 +24,14 @@ pub enum App {
 }
 
 /// Counted up when what is below changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 4;
 
-/// What every image has: a shell, its tools, and the users of Debian.
-const BASE: &str = "base-files base-passwd bash coreutils dash findutils grep libc-bin netbase sed util-linux";
+/// What every image has: a shell, its tools, the users of Debian, and a Perl with sockets.
+const BASE: &str =
+    "base-files base-passwd bash coreutils dash findutils grep libc-bin netbase perl-base sed util-linux";
 
 /// Half of what is needed by name is never run: compilers for queries, languages, what installs packages. 300 MB.
-const SPARED: [&str; 16] = [
+const SPARED: [&str; 15] = [
     "debconf",
     "dpkg",
     "libc-l10n",
@@ -41,7 +42,6 @@ const SPARED: [&str; 16] = [
     "openssl",
     "passwd",
     "perl",
-    "perl-base",
     "perl-modules-5.36",
     "ssl-cert",
     "systemd",
@@ -87,6 +87,9 @@ impl App {
         for name in ["passwd", "group"] {
             fs::copy(path(&format!("usr/share/base-passwd/{name}.master")), path(&format!("etc/{name}"))).unwrap();
         }
+        // Some packages have it as a directory.
+        let _ = fs::remove_dir_all(path("var/run"));
+        symlink("/run", path("var/run")).unwrap();
         self.set_up(&tree);
         let tar = root.join("layer.tar");
         let unread = ["--exclude=./usr/share/doc", "--exclude=./usr/share/man", "--exclude=./usr/share/locale"];
@@ -195,9 +198,11 @@ const NGINX_CONF: &str = "server {
 }
 ";
 
-/// As root it gives the directory to the user; as the user it makes the database if there is none, and becomes the command.
+/// Before the server, and before nothing else: as root it gives the directory to the user; as the user it makes the database if there is
+/// none. Then it becomes the command.
 const POSTGRES_ENTRYPOINT: &str = r#"#!/bin/sh
 set -e
+[ "$1" = postgres ] || exec "$@"
 if [ "$(id -u)" = 0 ]; then
     chown postgres: "$PGDATA"
     chmod 700 "$PGDATA"

@@ -17,7 +17,7 @@ pub fn busybox_image() -> PathBuf {
 }
 
 /// Counted up when the tree below changes: what is cached under another number is not used.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The same image to build upon: another name, config, compression or more layers.
 ///
@@ -45,12 +45,20 @@ pub fn busybox() -> ImageBuilder {
     layer = owned(layer, "home/app/", 1000);
     layer = layer.file("bin/busybox", 0o755, fs::read(&program).unwrap());
     for applet in String::from_utf8(list.stdout).unwrap().lines().filter(|applet| *applet != "busybox") {
-        layer = layer.hardlink(&format!("bin/{applet}"), "bin/busybox");
+        layer = program_link(layer, &format!("bin/{applet}"));
     }
-    layer = layer.hardlink("usr/bin/env", "bin/busybox");
+    layer = program_link(layer, "usr/bin/env");
     layer =
         layer.file("etc/passwd", 0o644, PASSWD).file("etc/group", 0o644, GROUP).file("etc/shells", 0o644, "/bin/sh\n");
     ImageBuilder::new().name("busybox:latest").layer(layer).config("Cmd", json!(["sh"]))
+}
+
+/// With the program's mode, as every tar has it: Docker gives it to the program once more.
+fn program_link(layer: Layer, path: &str) -> Layer {
+    layer.entry(path, "bin/busybox", &[], |header| {
+        header.set_entry_type(tar::EntryType::Link);
+        header.set_mode(0o755);
+    })
 }
 
 const PASSWD: &str = "root:x:0:0:root:/root:/bin/sh

@@ -22,16 +22,18 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use crate::{Kist, Root};
 
-/// What it was asked is answered by the last thing it does before it waits. Mounts of other tests, copied with the namespace, would make
-/// those believe that we hold them; and forwarding is off as on a computer that nobody has set up.
+/// What it says is the last thing it does before it waits. Forwarding is off as on a computer that nobody has set up.
 const HOLDER: &str = "set -e
-while read -r _ _ _ _ point _; do
-    case $point in /var/tmp/kist-test-*) umount -l \"$point\" 2>/dev/null || true ;; esac
-done </proc/self/mountinfo
 ip link set lo up
 echo 0 >/proc/sys/net/ipv4/ip_forward
 echo ready
 exec cat";
+
+/// Mounts of other tests, copied with the namespace, would make those believe that we hold them.
+const FORGET: &str = "while read -r _ _ _ _ point _; do
+    case $point in /var/tmp/kist-test-*) umount -l \"$point\" 2>/dev/null || true ;; esac
+done </proc/self/mountinfo
+";
 
 /// One host. Clones are the same host; the last one to go asserts that neither links, rules, mounts, listening sockets nor processes are
 /// left in it, and ends it.
@@ -45,26 +47,40 @@ struct Inner {
     net: File,
     /// Names of the links that join it to others.
     joined: Mutex<BTreeSet<String>>,
-    mounts: BTreeSet<String>,
+    /// What was mounted when it was made, where it has mounts of its own.
+    mounts: Option<BTreeSet<String>>,
 }
 
 impl Machine {
-    /// A host that is joined to nothing.
+    /// A host that is joined to nothing. It has the computer's mounts.
     ///
     /// # Panics
     /// Without the right to make namespaces, or Debian's iproute2 and util-linux.
     #[expect(clippy::new_without_default, reason = "a host is no value that one would expect to come by itself")]
     pub fn new() -> Machine {
+        Machine::made(&["--net"])
+    }
+
+    /// One that has mounts of its own too, so that its [`Machine::resolv_conf`] can be another. It does not see what the test mounts.
+    ///
+    /// # Panics
+    /// As [`Machine::new`].
+    pub fn with_mounts() -> Machine {
+        Machine::made(&["--net", "--mount", "--propagation", "private"])
+    }
+
+    fn made(namespaces: &[&str]) -> Machine {
         let root = Root::new();
+        let has_mounts = namespaces.contains(&"--mount");
         let mut command = Command::new("unshare");
-        command.args(["--net", "--mount", "--propagation", "private", "sh", "-c", HOLDER]);
+        command.args(namespaces).args(["sh", "-c", &format!("{}{HOLDER}", if has_mounts { FORGET } else { "" })]);
         command.env("KIST_TEST", root.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut holder = command.spawn().unwrap();
         let mut said = String::new();
         BufReader::new(holder.stdout.take().unwrap()).read_line(&mut said).unwrap();
         assert_eq!(said, "ready\n", "a namespace is made; this wants root, iproute2 and util-linux");
         let net = File::open(format!("/proc/{}/ns/net", holder.id())).unwrap();
-        let mounts = mount_points(holder.id());
+        let mounts = has_mounts.then(|| mount_points(holder.id()));
         Machine(Arc::new(Inner { root, holder, net, joined: Mutex::default(), mounts }))
     }
 
@@ -82,7 +98,10 @@ impl Machine {
     pub fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new("nsenter");
         let pid = self.0.holder.id();
-        command.arg(format!("--net=/proc/{pid}/ns/net")).arg(format!("--mount=/proc/{pid}/ns/mnt"));
+        command.arg(format!("--net=/proc/{pid}/ns/net"));
+        if self.0.mounts.is_some() {
+            command.arg(format!("--mount=/proc/{pid}/ns/mnt"));
+        }
         command.arg("--").arg(program.as_ref()).env("KIST_TEST", self.0.root.path());
         command
     }
@@ -148,7 +167,11 @@ impl Machine {
     }
 
     /// What its `/etc/resolv.conf` says from now on; the computer's own stays as it is.
+    ///
+    /// # Panics
+    /// Without mounts of its own.
     pub fn resolv_conf(&self, text: &str) {
+        assert!(self.0.mounts.is_some(), "the computer's resolv.conf is not ours");
         let at = self.0.root.join("resolv.conf");
         // Written over, so that a file that is mounted already is the same one.
         fs::write(&at, text).unwrap();
@@ -185,8 +208,11 @@ impl Inner {
         nft.arg(format!("--net=/proc/{pid}/ns/net")).args(["nft", "list", "tables"]);
         // Where nft is not installed no test has made rules by it, and kist's are not seen.
         let tables = nft.output().map(|output| output.stdout).unwrap_or_default();
-        things.extend(String::from_utf8_lossy(&tables).lines().map(str::to_owned));
-        things.extend(mount_points(pid).difference(&self.mounts).map(|point| format!("mount {point}")));
+        let tables = String::from_utf8_lossy(&tables);
+        things.extend(tables.lines().filter(|table| !self.is_idle(table)).map(str::to_owned));
+        if let Some(mounts) = &self.mounts {
+            things.extend(mount_points(pid).difference(mounts).map(|point| format!("mount {point}")));
+        }
         things.extend(listening(pid));
         let ours = [pid, std::process::id()];
         let here = fs::read_link(format!("/proc/{pid}/ns/net")).unwrap();
@@ -197,6 +223,21 @@ impl Inner {
             }
         }
         things
+    }
+
+    /// kist's own tables, which it keeps, without a port that leads to anybody and without a chain for anybody's device.
+    fn is_idle(&self, table: &str) -> bool {
+        let mut nft = Command::new("nsenter");
+        nft.arg(format!("--net=/proc/{}/ns/net", self.holder.id())).arg("nft").arg(format!("list {table}"));
+        let text = nft.output().map(|output| output.stdout).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let leads =
+            |line: &str| line.contains(" : ") && ["tcp . ", "udp . ", "sctp . "].iter().any(|to| line.contains(to));
+        match table {
+            _ if table.starts_with("table inet kist") => !text.lines().any(leads),
+            _ if table.starts_with("table netdev kist") => !text.contains("chain "),
+            _ => false,
+        }
     }
 
     /// Waits up to three seconds for what is on its way out.
@@ -293,7 +334,7 @@ mod tests {
         if !is_root() {
             crate::skip!("namespaces want root");
         }
-        let machine = Machine::new();
+        let machine = Machine::with_mounts();
         machine.resolv_conf("nameserver 192.0.2.53\n");
         assert_eq!(machine.ok("cat /etc/resolv.conf"), "nameserver 192.0.2.53");
         machine.ok("ip link add br0 type bridge && nft add table ip left && mount -t tmpfs none /mnt");

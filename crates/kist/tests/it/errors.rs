@@ -208,7 +208,7 @@ fn a_root_that_is_no_directory() {
 
 #[test]
 fn a_user_who_is_not_root_is_told() {
-    let kist = busybox();
+    let kist = crate::busybox_on_this_computer();
     let command = kist.command(&["run", "--rm", "busybox", "true"]);
     let mut other = std::process::Command::new("setpriv");
     other

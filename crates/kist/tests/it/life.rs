@@ -11,6 +11,18 @@ fn status(kist: &testkit::Kist, name: &str) -> String {
 }
 
 #[test]
+fn a_killed_container_has_ended_when_kill_returns() {
+    let kist = busybox();
+    idle(&kist, "--name box --network none");
+    for _ in 0..5 {
+        kist.ok(&["kill", "box"]);
+        assert_eq!(inspect(&kist, "box", "{{.State.Status}} {{.State.ExitCode}}"), "exited 137");
+        kist.ok(&["start", "box"]);
+        assert_eq!(inspect(&kist, "box", "{{.State.Status}}"), "running");
+    }
+}
+
+#[test]
 fn create_start_stop_and_rm_echo_what_was_typed() {
     let kist = busybox();
     let id = kist.ok(&["create", "--name", "box", "busybox", "sh", "-c", "trap 'exit 5' TERM; sleep 1000 & wait"]);

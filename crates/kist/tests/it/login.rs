@@ -8,7 +8,7 @@ use std::thread;
 use expect_test::{Expect, expect};
 use testkit::Kist;
 
-use crate::empty;
+use crate::on_this_computer;
 
 /// A registry on loopback that knows one user, `alice` with the password `s3cret`; it lives as long as the tests.
 fn registry() -> String {
@@ -39,7 +39,7 @@ fn check(kist: &Kist, registry: &str, args: &[&str], input: &str, expected: Expe
 
 #[test]
 fn a_login_is_shown_kept_and_forgotten() {
-    let (kist, registry) = (empty(), registry());
+    let (kist, registry) = (on_this_computer(), registry());
     let check = |args: &[&str], input, expected| check(&kist, &registry, args, input, expected);
     check(
         &["login", "-u", "alice", "--password-stdin", "REGISTRY"],
@@ -117,7 +117,7 @@ fn a_login_is_shown_kept_and_forgotten() {
 
 #[test]
 fn a_password_is_typed_unseen() {
-    let (kist, registry) = (empty(), registry());
+    let (kist, registry) = (on_this_computer(), registry());
     let mut terminal = kist.pty(&["login", &registry]);
     terminal.read_until("Username: ");
     terminal.write("alice\n");

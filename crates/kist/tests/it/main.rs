@@ -20,6 +20,8 @@ mod login;
 mod logs;
 mod mounts;
 mod namespaces;
+mod net;
+mod networks;
 mod registry;
 mod registry_faults;
 mod remote;
@@ -37,17 +39,29 @@ mod volumes;
 use std::fs;
 use std::path::PathBuf;
 
-use testkit::{Kist, Output};
+use testkit::{Kist, Machine, Output};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kist");
 
-/// An engine without images.
+/// An engine without images on a host of its own: devices and rules of its networks are nowhere else.
 fn empty() -> Kist {
+    Machine::new().kist(PROGRAM)
+}
+
+/// The same with the image `busybox`.
+fn busybox() -> Kist {
+    let kist = empty();
+    kist.load(&testkit::busybox_image());
+    kist
+}
+
+/// An engine without images on this computer itself, where the registries of tests listen.
+fn on_this_computer() -> Kist {
     Kist::new(PROGRAM)
 }
 
-/// An engine with the image `busybox`.
-fn busybox() -> Kist {
+/// The same with the image `busybox`.
+fn busybox_on_this_computer() -> Kist {
     Kist::with_busybox(PROGRAM)
 }
 

@@ -8,7 +8,7 @@ use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use testkit::{Answer, Bend, Compression, DockerRegistry, ImageBuilder, Kist, Proof, Registry};
 
-use crate::empty;
+use crate::on_this_computer;
 
 /// A small image; `n` tells its one layer from others.
 fn small(n: u32) -> ImageBuilder {
@@ -49,7 +49,7 @@ fn id(kist: &Kist, name: &str) -> String {
 
 #[test]
 fn a_pull_says_what_dockers_says() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     registry.put("team/app", "latest", &small(1));
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
     check(
@@ -134,7 +134,7 @@ fn a_pull_says_what_dockers_says() {
 
 #[test]
 fn a_pull_by_digest_says_so_and_gives_no_tag() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let digest = registry.put("app", "1", &small(1));
     let check =
         |command: &str, expected| check(&kist, registry.address(), &command.replace("DIGEST", &digest), expected);
@@ -203,7 +203,7 @@ fn a_pull_by_digest_says_so_and_gives_no_tag() {
 
 #[test]
 fn a_digest_is_run_and_removed_like_a_name() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let digest = registry.put("app", "1", &testkit::busybox().compression(Compression::Gzip));
     let check =
         |command: &str, expected| check(&kist, registry.address(), &command.replace("DIGEST", &digest), expected);
@@ -243,7 +243,7 @@ fn a_digest_is_run_and_removed_like_a_name() {
 
 #[test]
 fn a_terminal_sees_each_layer_to_its_end() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     registry.put("app", "1", &small(1).file("more", 0o644, "x"));
     let (shown, code) = kist.pty(&["pull", &registry.name("app:1")]).finish();
     let last = shown.rsplit("1A").next().unwrap();
@@ -256,7 +256,7 @@ fn a_terminal_sees_each_layer_to_its_end() {
 
 #[test]
 fn no_layer_and_many_are_an_image_too() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     registry.put("none", "1", &ImageBuilder::new());
     kist.ok(&["pull", &registry.name("none:1")]);
     let many = (0..100).fold(testkit::busybox(), |image, n| image.file(&format!("n{n}"), 0o644, n.to_string()));
@@ -272,7 +272,7 @@ fn no_layer_and_many_are_an_image_too() {
 
 #[test]
 fn all_tags_of_a_repository_come() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     registry.put("app", "1", &small(1));
     registry.put("app", "2", &small(2));
     registry.put("app/sub", "3", &small(3));
@@ -305,7 +305,7 @@ fn all_tags_of_a_repository_come() {
 
 #[test]
 fn all_layers_have_lines_and_equal_ones_come_once() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let layer = || testkit::Layer::new().file("twice", 0o644, "x");
     let image = small(1).layer(layer()).file("between", 0o644, "y").layer(layer());
     registry.put("app", "1", &image);
@@ -338,7 +338,7 @@ fn all_layers_have_lines_and_equal_ones_come_once() {
 
 #[test]
 fn a_pulled_image_runs_however_it_is_packed_and_described() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     for (n, compression) in [Compression::None, Compression::Gzip, Compression::Zstd].into_iter().enumerate() {
         // Another layer each time, so that it has to come.
         let image = testkit::busybox().compression(compression).file("n", 0o644, n.to_string());
@@ -371,7 +371,7 @@ fn put_docker(registry: &Registry, repository: &str, tag: &str, image: &ImageBui
 
 #[test]
 fn an_index_gives_the_image_of_the_platform() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let (ours, others) = (small(1), small(2).architecture("s390x"));
     // What buildx adds for each platform, and is none.
@@ -423,7 +423,7 @@ fn an_index_gives_the_image_of_the_platform() {
 
 #[test]
 fn an_image_for_another_machine_comes_when_there_is_no_other() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     registry.put("app", "1", &small(1).architecture("s390x"));
     let name = registry.name("app:1");
     assert!(kist.ok(&["pull", &name]).contains("Downloaded newer image"));
@@ -456,7 +456,7 @@ fn an_image_for_another_machine_comes_when_there_is_no_other() {
 
 #[test]
 fn what_is_no_image_is_refused() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let empty_config = registry.put_blob("art", "{}");
     let blob = registry.put_blob("art", "apiVersion: v2");
     let manifest = json!({
@@ -519,7 +519,7 @@ fn what_is_no_image_is_refused() {
 
 #[test]
 fn a_tag_that_moved_brings_only_the_new_layer() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let (old, new) = (small(1), small(1).file("more", 0o644, "x"));
     registry.put("app", "1", &old);
     kist.ok(&["pull", "-q", &registry.name("app:1")]);
@@ -540,7 +540,7 @@ fn a_tag_that_moved_brings_only_the_new_layer() {
 
 #[test]
 fn run_and_create_pull_beside_what_the_container_says() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let image = testkit::busybox().compression(Compression::Gzip);
     registry.put("box", "latest", &image);
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
@@ -640,7 +640,7 @@ fn run_and_create_pull_beside_what_the_container_says() {
 
 #[test]
 fn create_gets_the_image_of_the_platform_that_is_asked_for() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let machine = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let (ours, others) = (small(1), small(2).architecture("s390x"));
     registry.put_index("app", "1", &[(machine, &ours), ("s390x", &others)]);
@@ -656,7 +656,7 @@ fn create_gets_the_image_of_the_platform_that_is_asked_for() {
 
 #[test]
 fn a_push_sends_what_is_not_there() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let image = small(1).name("app").file("more", 0o644, "x");
     kist.load_image(&image);
     kist.ok(&["tag", "app", &registry.name("team/app:1")]);
@@ -707,7 +707,7 @@ fn a_push_sends_what_is_not_there() {
     let said = kist.ok(&["push", &registry.name("other/app:1")]);
     assert_eq!(said.matches(": Mounted from team/app").count(), 2, "{said}");
     assert_eq!(registry.received_bytes("PATCH"), u64::try_from(image.config_bytes().len()).unwrap());
-    let other = empty();
+    let other = on_this_computer();
     for name in ["team/app:1", "team/app:2", "other/app:1"] {
         other.ok(&["pull", "-q", &registry.name(name)]);
         assert_eq!(id(&other, &registry.name(name)), image.id());
@@ -718,7 +718,7 @@ fn a_push_sends_what_is_not_there() {
 
 #[test]
 fn all_tags_of_a_repository_go() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     kist.load_image(&small(1).name("one"));
     kist.load_image(&small(2).name("two"));
     kist.ok(&["tag", "one", &registry.name("app:1")]);
@@ -766,7 +766,7 @@ fn all_tags_of_a_repository_go() {
 
 #[test]
 fn an_unchanged_image_keeps_its_manifest() {
-    let (kist, from, to) = (empty(), Registry::start(), Registry::start());
+    let (kist, from, to) = (on_this_computer(), Registry::start(), Registry::start());
     let pulled = [from.put("app", "1", &small(1)), put_docker(&from, "app", "2", &small(2))];
     for (n, digest) in pulled.iter().enumerate() {
         let (here, there) = (from.name(&format!("app:{}", n + 1)), to.name(&format!("copy:{}", n + 1)));
@@ -777,7 +777,7 @@ fn an_unchanged_image_keeps_its_manifest() {
         assert_eq!((from.received_bytes("PATCH"), from.count("POST", "")), (0, 0));
         kist.ok(&["tag", &here, &there]);
         kist.ok(&["push", "-q", &there]);
-        let other = empty();
+        let other = on_this_computer();
         other.ok(&["pull", "-q", &there]);
         assert_eq!(id(&other, &there), id(&kist, &here));
         let first: Value = serde_json::from_slice(&to.manifest("copy", &(n + 1).to_string()).unwrap().1).unwrap();
@@ -790,7 +790,7 @@ fn a_layer_has_the_same_digest_wherever_it_is_pushed_from() {
     let (first, second) = (Registry::start(), Registry::start());
     let image = testkit::busybox().name("app");
     for registry in [&first, &second] {
-        let kist = empty();
+        let kist = on_this_computer();
         kist.load_image(&image);
         kist.ok(&["tag", "app", &registry.name("app:1")]);
         kist.ok(&["push", "-q", &registry.name("app:1")]);
@@ -801,7 +801,7 @@ fn a_layer_has_the_same_digest_wherever_it_is_pushed_from() {
 #[test]
 fn dockers_registry_takes_and_gives() {
     let Some(registry) = DockerRegistry::start(None) else { testkit::skip!("docker-registry is not installed") };
-    let (kist, other) = (empty(), empty());
+    let (kist, other) = (on_this_computer(), on_this_computer());
     let image = testkit::busybox().name("app").file("more", 0o644, "x");
     kist.load_image(&image);
     for name in ["team/app:1", "mounted/app:1"] {
@@ -865,7 +865,7 @@ fn skopeo_reads_what_was_pushed_and_we_read_what_skopeo_copied() {
     if Command::new("skopeo").arg("--version").output().is_err() {
         testkit::skip!("skopeo is not installed");
     }
-    let kist = empty();
+    let kist = on_this_computer();
     let image = testkit::busybox().name("app").file("more", 0o644, "x");
     kist.load_image(&image);
     kist.ok(&["tag", "app", &registry.name("app:1")]);
@@ -887,7 +887,7 @@ fn skopeo_reads_what_was_pushed_and_we_read_what_skopeo_copied() {
             &format!("docker://{to}"),
         ]);
         assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        let other = empty();
+        let other = on_this_computer();
         other.ok(&["pull", "-q", &to]);
         assert_eq!(id(&other, &to), image.id());
         settled(&other);
@@ -900,7 +900,7 @@ const ALICE: &str = "alice:$2y$05$dfD58GEPVraqlIYCSGiQl.7c92fkP2NiezUE0SxWQy.118
 #[test]
 fn who_is_not_logged_in_is_denied() {
     let Some(registry) = DockerRegistry::start(Some(ALICE)) else { testkit::skip!("docker-registry is not installed") };
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&small(1).name("app"));
     kist.ok(&["tag", "app", &registry.name("app:1")]);
     let check = |command: &str, expected| check(&kist, registry.address(), command, expected);
@@ -979,7 +979,7 @@ fn who_is_not_logged_in_is_denied() {
 
 #[test]
 fn a_token_is_asked_for_once_and_shown_to_the_registry_alone() {
-    let (kist, registry, elsewhere) = (empty(), Registry::start(), Registry::start());
+    let (kist, registry, elsewhere) = (on_this_computer(), Registry::start(), Registry::start());
     let image = small(1);
     registry.put("app", "1", &image);
     elsewhere.put("app", "1", &image);

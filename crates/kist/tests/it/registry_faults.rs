@@ -13,7 +13,7 @@ use testkit::{
     for_each_kill,
 };
 
-use crate::empty;
+use crate::on_this_computer;
 use crate::registry::{digests, entries, settled};
 
 const MIB: usize = 1 << 20;
@@ -53,7 +53,7 @@ fn kept_bytes(kist: &Kist) -> u64 {
 /// A pull that this bend of the layer's blob does not keep from its end.
 #[track_caller]
 fn overcomes(bends: &[Bend]) {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 300_000));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 300_000));
     registry.put("app", "1", &image);
     bends.iter().for_each(|bend| registry.bend("GET", &layer_of(&image), 1, bend.clone()));
     let out = kist.run(&["pull", "-q", &registry.name("app:1")]);
@@ -64,7 +64,7 @@ fn overcomes(bends: &[Bend]) {
 
 #[test]
 fn what_breaks_off_goes_on_where_it_broke() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 300_000));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 300_000));
     registry.put("app", "1", &image);
     let (layer, size) = (layer_of(&image), image.oci_manifest().1[1].1.len() as u64);
     registry.bend("GET", &layer, 1, Bend::Cut(100_000));
@@ -86,7 +86,7 @@ fn what_a_moment_cures_is_asked_again() {
 
 #[test]
 fn a_registry_that_sends_all_whatever_is_asked_is_enough() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 17 * MIB));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 17 * MIB));
     registry.put("app", "1", &image);
     let (layer, size) = (layer_of(&image), image.oci_manifest().1[1].1.len() as u64);
     registry.bend("GET", &layer, 1, Bend::Cut(3 << 20));
@@ -101,7 +101,7 @@ fn a_registry_that_sends_all_whatever_is_asked_is_enough() {
 
 #[test]
 fn documents_are_asked_again_too() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 10));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 10));
     registry.put("app", "1", &image);
     registry.bend("HEAD", "/manifests/", 1, Bend::Answer(Answer::new(502)));
     registry.bend("GET", "/manifests/", 1, Bend::Answer(Answer::new(500)));
@@ -112,7 +112,7 @@ fn documents_are_asked_again_too() {
 
 #[test]
 fn a_registry_without_head_and_digests_is_enough() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 10));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 10));
     registry.put("app", "1", &image);
     registry.bend("HEAD", "/manifests/", 9, Bend::Answer(Answer::new(405)));
     registry.bend("GET", "/manifests/1", 9, Bend::Header("Docker-Content-Digest", String::new()));
@@ -125,7 +125,7 @@ fn a_registry_without_head_and_digests_is_enough() {
 /// A pull of `app:1` that fails within some seconds, saying this, and leaves nothing at all.
 #[track_caller]
 fn refused(registry: &Registry, expected: Expect) {
-    let kist = empty();
+    let kist = on_this_computer();
     let since = Instant::now();
     let out = kist.run(&["pull", "-q", &registry.name("app:1")]);
     let took = since.elapsed();
@@ -222,7 +222,7 @@ fn another_part_of_a_layer_than_was_asked_for_is_refused() {
     registry.put("app", "1", &image);
     registry.bend("GET", &layer, 1, Bend::Cut(1000));
     registry.bend("GET", &layer, 99, Bend::Header("Content-Range", "bytes 0-51199/51200".to_owned()));
-    let kist = empty();
+    let kist = on_this_computer();
     let out = kist.fails(&["pull", "-q", &registry.name("app:1")]);
     expect![[r#"
         [stderr]
@@ -520,7 +520,7 @@ fn hostile_layers_are_refused() {
 #[test]
 fn a_pull_goes_on_where_it_was_killed() {
     // Two ranges and a bit.
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, 17 * MIB));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, 17 * MIB));
     registry.put("app", "1", &image);
     let (layer, size) = (layer_of(&image), image.oci_manifest().1[1].1.len() as u64);
     let mut fetched = 0;
@@ -547,7 +547,7 @@ fn a_pull_goes_on_where_it_was_killed() {
 
 #[test]
 fn a_pull_is_in_nobodys_way() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let image = big(1, MIB);
     registry.put("app", "1", &image);
     registry.bend("GET", &layer_of(&image), 1, Bend::Stall(100_000));
@@ -569,7 +569,7 @@ fn a_pull_is_in_nobodys_way() {
 
 #[test]
 fn what_came_stays_when_the_line_breaks_for_good_and_prune_takes_it() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, MIB));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, MIB));
     registry.put("app", "1", &image);
     let layer = layer_of(&image);
     registry.bend("GET", &layer, 1, Bend::Cut(500_000));
@@ -595,7 +595,7 @@ fn what_came_stays_when_the_line_breaks_for_good_and_prune_takes_it() {
 
 #[test]
 fn what_lies_there_and_is_wrong_is_fetched_anew() {
-    let (kist, registry, image) = (empty(), Registry::start(), big(1, MIB));
+    let (kist, registry, image) = (on_this_computer(), Registry::start(), big(1, MIB));
     registry.put("app", "1", &image);
     let (layer, size) = (layer_of(&image), image.oci_manifest().1[1].1.len());
     registry.bend("GET", &layer, 1, Bend::Cut(500_000));
@@ -614,7 +614,7 @@ fn what_lies_there_and_is_wrong_is_fetched_anew() {
 
 #[test]
 fn a_wrong_layer_is_told_while_another_does_not_come() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let image = big(1, 50_000).file("other", 0o644, noise(2, 60_000));
     registry.put("app", "1", &image);
     let [_, wrong, stalled] = &digests(&image)[..] else { unreachable!() };
@@ -633,7 +633,7 @@ fn a_mirror_that_breaks_off_or_lies_costs_nothing_but_time() {
     let layer = layer_of(&image);
     let wrong = Bend::Body(noise(2, image.oci_manifest().1[1].1.len()));
     for bend in [wrong, Bend::Body(b"short".to_vec()), Bend::Cut(1000), Bend::Answer(Answer::new(500))] {
-        let (mut kist, registry, mirror) = (empty(), Registry::start(), Registry::start());
+        let (mut kist, registry, mirror) = (on_this_computer(), Registry::start(), Registry::start());
         registry.put("app", "1", &image);
         mirror.put("app", "1", &image);
         let file = json!({ "mirrors": { registry.address(): [format!("http://{}", mirror.address())] } });
@@ -690,23 +690,23 @@ impl Small {
 
 #[test]
 fn pull_killed_at_each_act_leaves_nothing() {
-    let acts = Small::new().each_act(Fault::Kill, &empty());
+    let acts = Small::new().each_act(Fault::Kill, &on_this_computer());
     assert!(acts > 8, "{acts} acts");
 }
 
 #[test]
 fn pull_without_space_at_each_act_leaves_nothing() {
-    Small::new().each_act(Fault::NoSpace, &empty());
+    Small::new().each_act(Fault::NoSpace, &on_this_computer());
 }
 
 #[test]
 fn pull_with_input_errors_at_each_act_leaves_nothing() {
-    Small::new().each_act(Fault::Io, &empty());
+    Small::new().each_act(Fault::Io, &on_this_computer());
 }
 
 #[test]
 fn push_killed_or_failed_at_each_act_leaves_nothing() {
-    let (small, kist) = (Small::new(), empty());
+    let (small, kist) = (Small::new(), on_this_computer());
     let name = small.registry.name("small:1");
     kist.load_image(&small.image.clone().name("small:1"));
     kist.ok(&["tag", "small:1", &name]);
@@ -724,7 +724,7 @@ fn push_killed_or_failed_at_each_act_leaves_nothing() {
 
 #[test]
 fn who_pulls_what_another_pulls_waits_for_it() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     // Which shares its big layer with the next.
     let first = big(1, MIB).file("first", 0o644, "x");
     let second = big(1, MIB).file("second", 0o644, "x");
@@ -744,7 +744,7 @@ fn who_pulls_what_another_pulls_waits_for_it() {
 
 #[test]
 fn ten_pulls_at_once_fetch_each_blob_once() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let image = big(1, MIB).file("b", 0o644, "b").file("c", 0o644, noise(2, 5000));
     registry.put("app", "1", &image);
     for round in 0..3 {
@@ -764,7 +764,7 @@ fn ten_pulls_at_once_fetch_each_blob_once() {
 
 #[test]
 fn images_with_the_same_layers_in_opposite_order_do_not_wait_for_each_other() {
-    let (kist, registry) = (empty(), Registry::start());
+    let (kist, registry) = (on_this_computer(), Registry::start());
     let layer = |n: u64| Layer::new().file(&format!("file{n}"), 0o644, noise(n, 200_000));
     let image = |order: [u64; 4]| order.into_iter().fold(ImageBuilder::new(), |image, n| image.layer(layer(n)));
     let images = [image([1, 2, 3, 4]), image([4, 3, 2, 1]), image([2, 1, 4, 3])];
@@ -794,7 +794,7 @@ fn images_with_the_same_layers_in_opposite_order_do_not_wait_for_each_other() {
 
 /// An engine that has an image of one big layer under this registry's name for it.
 fn pusher(registry: &Registry, length: usize) -> (Kist, ImageBuilder) {
-    let (kist, image) = (empty(), big(1, length).name("app"));
+    let (kist, image) = (on_this_computer(), big(1, length).name("app"));
     kist.load_image(&image);
     kist.ok(&["tag", "app", &registry.name("app:1")]);
     (kist, image)
@@ -803,7 +803,7 @@ fn pusher(registry: &Registry, length: usize) -> (Kist, ImageBuilder) {
 /// What was pushed is the image.
 #[track_caller]
 fn comes_back(registry: &Registry, image: &ImageBuilder) {
-    let kist = empty();
+    let kist = on_this_computer();
     kist.ok(&["pull", "-q", &registry.name("app:1")]);
     assert_eq!(id(&kist, &registry.name("app:1")), image.id());
     settled(&kist);

@@ -7,7 +7,7 @@ use expect_test::{Expect, expect};
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::Kist;
 
-use crate::{busybox, empty};
+use crate::{busybox_on_this_computer, on_this_computer};
 
 /// The images of an engine, served on loopback.
 struct Registry {
@@ -44,7 +44,7 @@ fn check(kist: &Kist, registry: &Registry, args: &[&str], expected: Expect) {
 
 #[test]
 fn an_image_of_a_registry_is_inspected_and_not_pulled() {
-    let (theirs, ours) = (busybox(), empty());
+    let (theirs, ours) = (busybox_on_this_computer(), on_this_computer());
     let registry = Registry::of(&theirs);
     let name = format!("{}/busybox", registry.name);
     let format = "{{.Id}} {{.RepoTags}} {{.Config.Cmd}} {{.RootFS.Layers}} {{.Metadata.LastTagTime}}";
@@ -61,7 +61,7 @@ fn an_image_of_a_registry_is_inspected_and_not_pulled() {
 
 #[test]
 fn what_a_registry_has_not_is_missing() {
-    let (theirs, ours) = (busybox(), empty());
+    let (theirs, ours) = (busybox_on_this_computer(), on_this_computer());
     let registry = Registry::of(&theirs);
     let head = ["image", "inspect", "--remote", "--format", "{{.Os}}"];
     check(

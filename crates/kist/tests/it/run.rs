@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use testkit::{Kist, Layer};
 
-use crate::{busybox, empty, inspect, sh, try_sh};
+use crate::{busybox, empty, inspect, on_this_computer, sh, try_sh};
 
 #[test]
 fn hello_world_runs_on_a_machine_that_has_nothing() {
@@ -33,7 +33,7 @@ fn hello_world_is_in_the_store_afterwards() {
 
 #[test]
 fn pull_always_does_not_take_the_bundled_copy() {
-    let (mut kist, mirror) = (empty(), testkit::Registry::start());
+    let (mut kist, mirror) = (on_this_computer(), testkit::Registry::start());
     let image = testkit::busybox().config("Cmd", serde_json::json!(["echo", "from the mirror"]));
     mirror.put("library/hello-world", "latest", &image);
     let file = format!(r#"{{"mirrors":{{"docker.io":["http://{}"]}}}}"#, mirror.address());
@@ -270,7 +270,8 @@ fn hosts_has_what_was_added() {
         ff02::1	ip6-allnodes
         ff02::2	ip6-allrouters
         10.0.0.7	db
-        2001:db8::1	six"#]]
+        2001:db8::1	six
+        172.17.0.2	box"#]]
     .assert_eq(&hosts);
     assert_ne!(try_sh(&kist, "--add-host nonsense", "true").code, 0);
 }
@@ -375,7 +376,7 @@ fn the_cidfile_has_the_id_and_is_never_overwritten() {
 #[test]
 fn what_is_not_there_yet_says_so() {
     let kist = busybox();
-    for flags in [["-p", "80:80"], ["--gpus", "all"], ["--network", "mine"], ["--log-driver", "syslog"]] {
+    for flags in [["--gpus", "all"], ["--storage-opt", "size=1g"], ["--log-driver", "syslog"]] {
         let out = kist.run(&["run", "--rm", flags[0], flags[1], "busybox", "true"]);
         assert_eq!(out.code, 125, "{flags:?}");
         assert!(out.stderr.contains("not there yet in kist"), "{}", out.stderr);

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 use testkit::{Kist, Layer};
 
-use crate::{busybox, field, idle, pid, sh, try_sh};
+use crate::{busybox, busybox_on_this_computer, field, idle, pid, sh, try_sh};
 
 fn status(kist: &Kist, flags: &str) -> String {
     sh(kist, flags, "cat /proc/self/status")
@@ -206,7 +206,7 @@ fn no_descriptor_leaks() {
 
 #[test]
 fn descriptors_of_the_user_do_not_leak_into_the_container() {
-    let kist = busybox();
+    let kist = busybox_on_this_computer();
     let secret = kist.scratch().write("secret", "s");
     let program = kist.command(&[]);
     let program = program.get_program().to_owned();

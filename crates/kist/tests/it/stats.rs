@@ -31,7 +31,9 @@ fn a_busy_container_and_an_idle_one_differ() {
     assert!(number(&two["CPUPerc"]) < 5.0, "{two}");
     assert!(one["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{one}");
     assert!(!two["MemUsage"].as_str().unwrap().ends_with(" / 64MiB"), "{two}");
-    assert_eq!((&one["NetIO"], &one["PIDs"]), (&Value::from("0B / 0B"), &Value::from("1")));
+    assert_eq!(one["PIDs"], Value::from("1"));
+    // What its neighbours say to all of the network is heard by a container that says nothing.
+    assert!(one["NetIO"].as_str().unwrap().ends_with("B / 0B"), "{one}");
 }
 
 #[test]

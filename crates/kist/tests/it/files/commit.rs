@@ -1,6 +1,7 @@
 //! `commit`, `export` and `diff`: from a container's files to images and archives.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use expect_test::expect;
 use rustix::process::Signal;
@@ -139,11 +140,20 @@ fn a_container_is_frozen_only_while_it_is_read_even_when_the_command_is_killed()
     let id = background(&kist, "--network none --name box", script);
     kist.wait_until("it has written", |kist| kist.ok(&["logs", "box"]) == "written");
     let status = || inspect(&kist, "box", "{{.State.Status}}");
-    let committing = kist.spawn(&["commit", "box"]);
-    // Not by a command, which would come too late.
+    // Looked for in the file: a command would come too late. On a busy machine it may be over before we look.
     let file = kist.run_root().join(id).join("status.json");
-    while !fs::read_to_string(&file).unwrap().contains("paused") {}
-    committing.signal(Signal::STOP);
+    let committing = loop {
+        let committing = kist.spawn(&["commit", "box"]);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        let is_paused = || fs::read_to_string(&file).unwrap().contains("paused");
+        let seen = std::iter::repeat_with(is_paused).take_while(|_| Instant::now() < deadline).any(|paused| paused);
+        committing.signal(Signal::STOP);
+        if seen && is_paused() {
+            break committing;
+        }
+        committing.signal(Signal::CONT);
+        committing.wait();
+    };
     assert_eq!(status(), "paused");
     committing.signal(Signal::KILL);
     drop(committing);

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use spec::digest::Digest;
 use testkit::{Faults, ImageBuilder, Kist, Layer, for_each_kill};
 
-use crate::empty;
+use crate::on_this_computer;
 
 /// A registry on an address of its own; ends with its value.
 struct Server {
@@ -225,14 +225,14 @@ fn app(name: &str) -> (Kist, String) {
     let program = Layer::new().dir("bin/", 0o755).file("bin/busybox", 0o755, std::fs::read("/bin/busybox").unwrap());
     let image = ImageBuilder::new().name(name).layer(program).file("more", 0o644, "of a second layer");
     let image = image.config("Entrypoint", json!(["/bin/busybox", "echo", "runs"]));
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&image);
     (kist, image.id())
 }
 
 #[test]
 fn a_registry_killed_at_any_act_is_whole() {
-    let kist = empty();
+    let kist = on_this_computer();
     let acts = for_each_kill(|faults| {
         let tag = format!("t{}", faults.at());
         let layer = format!("layer {}", faults.at());

@@ -9,7 +9,7 @@ use spec::digest::Digest;
 use testkit::{ImageBuilder, Kist, Layer};
 
 use super::{Reply, Server, noise};
-use crate::{busybox, empty};
+use crate::{busybox_on_this_computer, on_this_computer};
 
 /// An image whose second layer has small files, a file that is larger than a piece, links, and a whiteout.
 fn image(name: &str) -> ImageBuilder {
@@ -36,7 +36,7 @@ fn names(server: &Server, path: &str, list: &str) -> Vec<String> {
 
 #[test]
 fn images_have_the_names_that_docker_gives_them() {
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&image("app:1"));
     for name in ["team/app:2", "localhost:5000/team/app:3", "ghcr.io/team/app:4", "registry.example:5000/deep/app"] {
         kist.ok(&["tag", "app:1", name]);
@@ -68,7 +68,7 @@ fn images_have_the_names_that_docker_gives_them() {
 
 #[test]
 fn an_assembled_layer_is_sent_whole_or_in_part() {
-    let kist = empty();
+    let kist = on_this_computer();
     let image = image("app:1");
     kist.load_image(&image);
     let server = Server::start(&kist, &[]);
@@ -104,7 +104,7 @@ fn an_assembled_layer_is_sent_whole_or_in_part() {
 
 #[test]
 fn what_was_pushed_goes_before_and_what_is_the_engines_stays() {
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&image("a:t"));
     let server = Server::start(&kist, &[]);
     let own = server.get("/v2/a/manifests/t").expect(200);
@@ -131,7 +131,7 @@ fn what_was_pushed_goes_before_and_what_is_the_engines_stays() {
 
 #[test]
 fn a_push_over_the_engines_own_layers_keeps_them() {
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&image("a:t"));
     let server = Server::start(&kist, &[]);
     let own = server.get("/v2/a/manifests/t").expect(200);
@@ -163,7 +163,7 @@ fn begin(stream: &mut TcpStream) -> Vec<u8> {
 
 #[test]
 fn an_image_removed_while_it_is_sent_breaks_off() {
-    let kist = empty();
+    let kist = on_this_computer();
     let mut layer = Layer::new();
     for n in 0..48 {
         layer = layer.file(&format!("f{n}"), 0o644, noise(n, 1 << 20));
@@ -202,7 +202,7 @@ fn pull(server: &Server, name: &str) -> bool {
 
 #[test]
 fn images_come_and_go_while_they_are_served() {
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&image("stays:1"));
     let server = Server::start(&kist, &[]);
     let archive = kist.scratch().write("goes.tar", image("goes:1").file("goes", 0o644, "x").docker_archive());
@@ -235,7 +235,7 @@ fn id(kist: &Kist, name: &str) -> String {
 
 #[test]
 fn engines_pull_from_and_push_to_each_other() {
-    let (kist, other, third) = (busybox(), empty(), empty());
+    let (kist, other, third) = (busybox_on_this_computer(), on_this_computer(), on_this_computer());
     let server = Server::start(&kist, &[]);
     let at = |name: &str| format!("{}/{name}", server.address());
     other.ok(&["pull", "-q", &at("busybox")]);
@@ -256,7 +256,7 @@ fn engines_pull_from_and_push_to_each_other() {
 
 #[test]
 fn an_imported_tree_is_served() {
-    let (kist, other) = (empty(), empty());
+    let (kist, other) = (on_this_computer(), on_this_computer());
     let tar = Layer::new().dir("bin/", 0o755).file("bin/busybox", 0o755, std::fs::read("/bin/busybox").unwrap()).tar();
     let tree = kist.scratch().write("tree.tar", tar);
     kist.ok(&["import", "-c", "ENTRYPOINT [\"/bin/busybox\"]", tree.to_str().unwrap(), "mine:1"]);
@@ -268,7 +268,7 @@ fn an_imported_tree_is_served() {
 
 #[test]
 fn who_may_only_read_changes_nothing() {
-    let kist = busybox();
+    let kist = busybox_on_this_computer();
     let server = Server::start(&kist, &["--read-only"]);
     server.get("/v2/busybox/manifests/latest").expect(200);
     let refused =

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::{Docker, Podman, Root};
 
 use super::{Server, app};
-use crate::empty;
+use crate::on_this_computer;
 
 fn skopeo(root: &Root, args: &[&str]) -> String {
     let mut command = Command::new("skopeo");
@@ -57,7 +57,7 @@ fn podman_pulls_runs_and_pushes() {
     assert_eq!(podman.ok(&["inspect", "--format", "{{.Id}}", &there]), id["sha256:".len()..]);
     assert_eq!(podman.run(&there), "runs");
     podman.ok(&["push", "-q", "--tls-verify=false", &there, &pushed]);
-    let other = empty();
+    let other = on_this_computer();
     other.ok(&["pull", "-q", &pushed]);
     assert_eq!(other.ok(&["inspect", "--format", "{{.Id}}", &pushed]), id);
 }
@@ -77,7 +77,7 @@ fn docker_pulls_runs_and_pushes() {
     // The config is there already, and the layers are not as Docker packs them.
     docker.ok(&["push", "-q", &there]);
     kist.ok(&["rmi", "app:1"]);
-    let other = empty();
+    let other = on_this_computer();
     other.ok(&["pull", "-q", &there]);
     assert_eq!(other.ok(&["inspect", "--format", "{{.Id}}", &there]), id);
     assert_eq!(other.ok(&["run", "--rm", "--network", "none", &there]), "runs");

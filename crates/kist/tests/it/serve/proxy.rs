@@ -11,7 +11,7 @@ use spec::digest::Digest;
 use testkit::{Docker, ImageBuilder, Kist, Podman, Root};
 
 use super::{MANIFEST, Reply, Server, app, noise};
-use crate::empty;
+use crate::on_this_computer;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -56,7 +56,7 @@ struct Two {
 }
 
 fn two() -> Two {
-    let kists = (empty(), empty());
+    let kists = (on_this_computer(), on_this_computer());
     let behind = Server::over_files(&kists.0, None);
     let front = Server::start(&kists.1, &["--proxy", behind.address()]);
     Two { behind, front, kists }
@@ -217,7 +217,7 @@ fn what_is_behind_is_pushed_to_there() {
             "{method} {path}"
         );
     }
-    let kist = empty();
+    let kist = on_this_computer();
     kist.load_image(&ImageBuilder::new().name("x:1").file("f", 0o644, "x"));
     let name = format!("{}/x:1", two.front.address());
     kist.ok(&["tag", "x:1", &name]);
@@ -232,7 +232,7 @@ fn users(root: &Root) -> String {
 
 #[test]
 fn the_registry_behind_is_asked_with_the_users_login() {
-    let (kist, front) = (empty(), empty());
+    let (kist, front) = (on_this_computer(), on_this_computer());
     let storage = kist.scratch().join("registry").display().to_string();
     let open = Server::over_files(&kist, None);
     let digest = open.image("private", "1", b"secret");
@@ -264,7 +264,7 @@ fn the_registry_behind_is_asked_with_the_users_login() {
 fn a_proxy_does_not_ask_itself() {
     let two = two();
     two.behind.image("a", "t", b"x");
-    let kist = empty();
+    let kist = on_this_computer();
     let etc = kist.scratch().join("etc");
     let mut kist = kist;
     kist.env("KIST_CONFIG", etc.to_str().unwrap());
@@ -283,11 +283,11 @@ fn a_proxy_does_not_ask_itself() {
 fn kist_and_podman_use_it_as_a_mirror() {
     let (owner, id) = app("team/app:1");
     let behind = Server::start(&owner, &[]);
-    let kist = empty();
+    let kist = on_this_computer();
     let front = Server::start(&kist, &["--proxy", behind.address()]);
     let name = "registry.invalid/team/app:1";
 
-    let mut puller = empty();
+    let mut puller = on_this_computer();
     let mirrors =
         json!({"mirrors": {"registry.invalid": [format!("http://{}", front.address())]}, "insecure": ["127.0.0.0/8"]});
     puller.scratch().write("etc/registries.json", mirrors.to_string());
@@ -315,7 +315,7 @@ fn kist_and_podman_use_it_as_a_mirror() {
 fn docker_uses_it_as_its_registry_mirror() {
     let (owner, id) = app("app:1");
     let behind = Server::start(&owner, &[]);
-    let kist = empty();
+    let kist = on_this_computer();
     let front = Server::start(&kist, &["--proxy", behind.address()]);
     let docker = match Docker::start(&["--registry-mirror", &format!("http://{}", front.address())]) {
         Ok(docker) => docker,
@@ -367,14 +367,14 @@ fn the_distribution_projects_registry_can_be_behind() {
     let pushed = format!("{}/team/app:1", behind.address);
     owner.ok(&["tag", "app:1", &pushed]);
     owner.ok(&["push", "-q", &pushed]);
-    let kist = empty();
+    let kist = on_this_computer();
     let front = Server::start(&kist, &["--proxy", &behind.address]);
     let name = format!("{}/team/app:1", front.address());
-    let first = empty();
+    let first = on_this_computer();
     first.ok(&["pull", "-q", &name]);
     assert_eq!(front.get("/v2/team/app/manifests/2").error().split(':').next().unwrap(), "404 MANIFEST_UNKNOWN");
     drop(behind);
-    let second = empty();
+    let second = on_this_computer();
     assert_eq!(second.ok(&["run", "--rm", "--network", "none", &name]), "runs");
     for kist in [&first, &second] {
         assert_eq!(kist.ok(&["inspect", "--format", "{{.Id}}", &name]), id);
