@@ -21,7 +21,7 @@ const TOOLS: [(&str, &str); 13] = [
     ("dbus-daemon", "/usr/bin/dbus-daemon"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("docker.io", "/usr/sbin/dockerd"),
-    ("iproute2", "/bin/ip"),
+    ("iproute2", "/usr/sbin/ip"),
     ("libcap2-bin", "/sbin/setcap"),
     ("nftables", "/usr/sbin/nft"),
     ("podman", "/usr/bin/podman"),

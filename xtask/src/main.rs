@@ -10,6 +10,7 @@
 mod bench;
 mod court;
 mod leaks;
+mod load;
 mod run;
 mod tidy;
 mod vmtest;
@@ -23,11 +24,12 @@ const WORDS: &str = "cargo xtask <word>
   check          rustfmt, clippy without warnings, tidy
   test           the pure court, then the host court (as root); compares skips with .ci/skips when CI is set
   it [ARGS]      the host court alone; ARGS go to the test binaries
-  bench [WHAT]   kist against its peers in one run: run, exec, memory, ps, storm, churn, pull, pull-zstd or all
-                 (as root; --quick: fewer samples)
+  bench [WHAT]   kist against its peers in one run: run, exec, memory, ps, storm, churn, pull, pull-zstd,
+                 net or all (as root; --quick: fewer samples)
   vmtest [TEST]  the host court in a virtual machine with pure cgroup v2, plain and with systemd
   leaks          what killed tests left on this machine
   release        the release build, and its size
+  load ARGS      what bench net runs inside namespaces and containers
 ";
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn word() -> Result<()> {
         ["vmtest", rest @ ..] => vmtest::vmtest(rest),
         ["leaks"] => leaks::leaks(),
         ["release"] => court::release(),
+        ["load", rest @ ..] => load::load(rest),
         [] | ["help" | "--help" | "-h", ..] => {
             print!("{WORDS}");
             Ok(())

@@ -14,10 +14,15 @@ pub(crate) fn target_dir() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), |dir| workspace().join(dir))
 }
 
-/// Where the release build of kist is; the target in its path is the machine's own (.cargo/config.toml).
+/// Where the release build of kist is.
 pub(crate) fn release_program() -> PathBuf {
+    released("kist")
+}
+
+/// Where the release build of a program is; the target in its path is the machine's own (.cargo/config.toml).
+pub(crate) fn released(name: &str) -> PathBuf {
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    target_dir().join(target).join("release").join("kist")
+    target_dir().join(target).join("release").join(name)
 }
 
 /// `cargo` in the workspace.

@@ -15,7 +15,8 @@ pub(super) struct Image {
     pub(super) tree: PathBuf,
 }
 
-pub(super) fn make(dir: &Path) -> Result<Image> {
+/// With these programs beside busybox.
+pub(super) fn make(dir: &Path, programs: &[(&Path, &str)]) -> Result<Image> {
     let tree = dir.join("tree");
     for below in ["bin", "dev", "etc", "proc", "sys", "tmp", "root"] {
         fs::create_dir_all(tree.join(below))?;
@@ -23,6 +24,9 @@ pub(super) fn make(dir: &Path) -> Result<Image> {
     fs::copy("/bin/busybox", tree.join("bin/busybox")).context("Debian's package busybox-static")?;
     for applet in ["sh", "true", "sleep"] {
         symlink("busybox", tree.join("bin").join(applet))?;
+    }
+    for (program, name) in programs {
+        fs::copy(program, tree.join("bin").join(name)).with_context(|| program.display().to_string())?;
     }
     fs::write(tree.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
     let save = dir.join("save");

@@ -1,6 +1,6 @@
 //! The machine, and what is on it.
 
-use super::peers::{Engine, Peers};
+use super::peers::Engine;
 use crate::run::output;
 use anyhow::Result;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The head of the page: without it the numbers mean nothing.
-pub(super) fn describe(peers: &Peers) -> Result<String> {
+pub(super) fn describe(engines: &[&Engine], dir: &Path) -> Result<String> {
     let cpu = read("/proc/cpuinfo");
     let model = cpu
         .lines()
@@ -18,7 +18,7 @@ pub(super) fn describe(peers: &Peers) -> Result<String> {
     let memory = read("/proc/meminfo");
     let memory = memory.lines().next().unwrap_or_default().split_whitespace().nth(1).unwrap_or_default().to_owned();
     let kernel = read("/proc/sys/kernel/osrelease");
-    let file_system = output(Command::new("stat").args(["-f", "-c", "%T"]).arg(&peers.dir))?;
+    let file_system = output(Command::new("stat").args(["-f", "-c", "%T"]).arg(dir))?;
     let cgroups = if Path::new("/sys/fs/cgroup/cgroup.controllers").exists() {
         "v2"
     } else {
@@ -29,7 +29,7 @@ pub(super) fn describe(peers: &Peers) -> Result<String> {
         kernel.trim_end(),
         file_system.trim_end(),
     );
-    for engine in &peers.engines {
+    for engine in engines {
         text += &format!(" {};", engine.ok(&["--version"])?.lines().next().unwrap_or_default());
     }
     for program in ["crun", "runc", "containerd", "skopeo", "docker-registry"] {

@@ -7,10 +7,13 @@
 mod crun;
 mod daemon;
 mod debian;
+mod host;
 mod image;
 mod machine;
+mod net;
 mod peers;
 mod pull;
+mod rates;
 mod sample;
 mod scenes;
 
@@ -28,12 +31,39 @@ struct Effort {
     at_once: usize,
     churn_seconds: u64,
     pulls: usize,
+    /// Of each rate, and for how long.
+    rates: usize,
+    rate_seconds: f64,
+    ports: u16,
+    on_one_network: usize,
 }
 
-const FULL: Effort = Effort { samples: 50, containers_listed: 1000, at_once: 50, churn_seconds: 20, pulls: 5 };
-const QUICK: Effort = Effort { samples: 10, containers_listed: 50, at_once: 10, churn_seconds: 3, pulls: 2 };
+const FULL: Effort = Effort {
+    samples: 50,
+    containers_listed: 1000,
+    at_once: 50,
+    churn_seconds: 20,
+    pulls: 5,
+    rates: 10,
+    rate_seconds: 2.0,
+    ports: 1000,
+    on_one_network: 200,
+};
+const QUICK: Effort = Effort {
+    samples: 10,
+    containers_listed: 50,
+    at_once: 10,
+    churn_seconds: 3,
+    pulls: 2,
+    rates: 3,
+    rate_seconds: 0.5,
+    ports: 50,
+    on_one_network: 10,
+};
 
-const SCENES: [&str; 8] = ["run", "exec", "memory", "ps", "storm", "churn", "pull", "pull-zstd"];
+/// Those of one set of engines, and `net`, for which each engine has a host of its own.
+const SCENES: [&str; 9] = ["run", "exec", "memory", "ps", "storm", "churn", "pull", "pull-zstd", NET];
+const NET: &str = "net";
 
 pub(crate) fn bench(args: &[&str]) -> Result<()> {
     let effort = if args.contains(&"--quick") { QUICK } else { FULL };
@@ -49,11 +79,23 @@ pub(crate) fn bench(args: &[&str]) -> Result<()> {
     if Path::new(HYBRID).exists() {
         return without_hybrid(args);
     }
+    let (net, others): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|scene| *scene == NET);
+    if !others.is_empty() {
+        play(&others, effort)?;
+    }
+    if !net.is_empty() {
+        net::net(&Dir::new()?.0, effort).context("bench net")?;
+    }
+    Ok(())
+}
+
+fn play(scenes: &[&str], effort: Effort) -> Result<()> {
     let dir = Dir::new()?;
     let mut peers = Peers::start(&dir.0).context("starting the peers")?;
-    let measured = machine::describe(&peers).and_then(|machine| {
+    let engines: Vec<_> = peers.engines.iter().collect();
+    let measured = machine::describe(&engines, &dir.0).and_then(|machine| {
         println!("{machine}");
-        wanted.iter().try_for_each(|scene| scenes::play(scene, &peers, effort))
+        scenes.iter().try_for_each(|scene| scenes::play(scene, &peers, effort))
     });
     let stopped = peers.stop();
     measured.and(stopped)

@@ -76,8 +76,8 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn start(dir: &Path) -> Result<Peers> {
-        let image = image::make(dir)?;
-        let (daemon, docker) = dockerd(dir)?;
+        let image = image::make(dir, &[])?;
+        let (daemon, docker) = dockerd(dir, &NO_NETWORKS)?;
         let engines = vec![kist(dir), docker, podman(dir)?];
         let mut peers = Peers { engines, bundle: Bundle::default(), daemon, dir: dir.to_owned() };
         let ready = peers.load(&image, dir);
@@ -108,22 +108,26 @@ impl Peers {
     }
 }
 
-fn kist(dir: &Path) -> Engine {
+pub(super) fn kist(dir: &Path) -> Engine {
     let root = dir.join("kist");
     let run = memory(dir).join("kist");
     let args = ["--root", utf8(&root), "--run-root", utf8(&run)].map(str::to_owned).to_vec();
     Engine { name: "kist", program: release_program(), args, env: Vec::new(), monitor: "kist-monitor", mark: root }
 }
 
-fn dockerd(dir: &Path) -> Result<(Daemon, Engine)> {
+/// Where only `none` and `host` are measured nothing of the machine's is touched.
+const NO_NETWORKS: [&str; 5] =
+    ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"];
+
+/// A daemon in the network namespace of the calling thread, and the client that asks it.
+pub(super) fn dockerd(dir: &Path, flags: &[&str]) -> Result<(Daemon, Engine)> {
     let root = dir.join("docker");
     fs::create_dir(&root)?;
     let socket = root.join("docker.sock");
     let mut command = Command::new("/usr/sbin/dockerd");
     command.arg("--data-root").arg(root.join("data")).arg("--exec-root").arg(memory(dir).join("docker"));
     command.arg("--pidfile").arg(root.join("pid")).arg("-H").arg(format!("unix://{}", utf8(&socket)));
-    command.args(["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "--bridge=none"]);
-    command.args(["--storage-driver", "overlay2", "--config-file"]).arg(root.join("daemon.json"));
+    command.args(flags).args(["--storage-driver", "overlay2", "--config-file"]).arg(root.join("daemon.json"));
     fs::write(root.join("daemon.json"), "{}")?;
     let daemon = Daemon::start(&mut command, &root.join("log"), || UnixStream::connect(&socket).is_ok())?;
     let engine = Engine {
@@ -148,11 +152,12 @@ runtime = \"crun\"
 stop_timeout = 0
 ";
 
-fn podman(dir: &Path) -> Result<Engine> {
+pub(super) fn podman(dir: &Path) -> Result<Engine> {
     let root = dir.join("podman");
     fs::create_dir(&root)?;
     let conf = root.join("containers.conf");
-    fs::write(&conf, CONTAINERS_CONF)?;
+    let networks = format!("[network]\nnetwork_config_dir = \"{}\"\n", utf8(&root.join("networks")));
+    fs::write(&conf, CONTAINERS_CONF.to_owned() + &networks)?;
     let (storage, run) = (root.join("root"), memory(dir).join("podman"));
     let args = ["--root", utf8(&storage), "--runroot", utf8(&run), "--storage-driver", "overlay"];
     let env = vec![("CONTAINERS_CONF", utf8(&conf).to_owned())];
