@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use spec::bundle::{Bundle, CgroupDriver, Namespace, Seccomp};
-use spec::container::{Config, LogDriver, NamespaceMode, RestartPolicy, SeccompChoice, Settings};
+use spec::container::{Config, LogDriver, NamespaceMode, NetworkMode, RestartPolicy, SeccompChoice, Settings};
 use spec::mount::{MountKind, Propagation, Submounts};
 use spec::volume::Volume;
 
@@ -71,7 +71,8 @@ fn config() {
         {{"target":"/i","readonly":true,"asked":"from","kind":{{"type":"image",
         "image":"sha256:3ed1161d398743cd5eb907b5313fe85c0ab564ca42679b28414ca72433e41676","name":"busybox","subpath":"etc"}}}}],
         "volumes_from":["c:ro"],"volume_driver":"local",
-        "network":"default","pid":"private","ipc":"private","uts":"private","cgroupns":"default","userns":"host",
+        "network":{{"networks":"bridge"}},"publish":[{{"port":"80/tcp","host_ip":"127.0.0.1","host_ports":[8080,8081]}}],
+        "publish_all":true,"egress":{{"subnets":["10.0.0.0/8"],"names":["*.example.org"]}},"pid":"private","ipc":"private","uts":"private","cgroupns":"default","userns":"host",
         "time":{{"monotonic_s":1,"boottime_s":-1}},"privileged":false,"cap_add":["NET_ADMIN"],"cap_drop":["MKNOD"],
         "security":{{"no_new_privileges":true,"seccomp":"default","apparmor":"p","systempaths_unconfined":false}},
         "devices":[{{"host":"/dev/zero","container":"/dev/f","access":"r"}}],"device_rules":["c 1:3 rwm"],
@@ -82,6 +83,7 @@ fn config() {
         "cidfile":"/c","annotations":{{"a":"b"}}}}}}"#
     ));
     let container = format!(r#"{{"container":{ID}}}"#);
+    check_words::<NetworkMode>(&[r#""host""#, r#""none""#, r#"{"networks":"n"}"#, &container]);
     check_words::<NamespaceMode>(&[r#""host""#, r#""private""#, r#""default""#, &container]);
     check_words::<SeccompChoice>(&[r#""default""#, r#""unconfined""#, r#"{"profile":"{}"}"#]);
     check_words::<LogDriver>(&[r#""json-file""#, r#""none""#]);
@@ -97,6 +99,10 @@ fn volume() {
 #[test]
 fn settings() {
     check::<Settings>(&format!(r#"{{"restart":{{"on-failure":3}},"resources":{RESOURCES}}}"#));
+    check::<Settings>(&format!(
+        r#"{{"restart":"no","resources":{RESOURCES},"networks":[{{"network":{ID},"ipv4":"10.0.0.2","ipv6":null,"mac":null,
+        "aliases":["a"],"links":["c:d"],"driver_options":{{"k":"v"}},"gateway_priority":1}}]}}"#
+    ));
     check_words::<RestartPolicy>(&[r#""no""#, r#""always""#, r#""unless-stopped""#, r#"{"on-failure":0}"#]);
 }
 
@@ -121,7 +127,8 @@ fn bundle() {
         "beneath":"etc"}}}},"attributes":{{}}}}],
         "devices":[{{"path":"/dev/f","kind":"c","major":1,"minor":5,"mode":438,"uid":0,"gid":0}}],"masked_paths":["/proc/kcore"],
         "readonly_paths":["/proc/bus"],"sysctls":{{"net.ipv4.ip_forward":"1"}},"cgroup":{{"parent":"/p","driver":"auto"}},
-        "resources":{RESOURCES},"seccomp":"default","init":true}}"#
+        "resources":{RESOURCES},"seccomp":"default","init":true,
+        "networks":{{"publish_ip":"127.0.0.1","dns":["10.0.0.53"],"dns_search":["s"],"dns_options":["o"],"respect_input":true}}}}"#
     ));
     let container = format!(r#"{{"container":{ID}}}"#);
     check_words::<Namespace>(&[r#""host""#, r#""private""#, r#"{"path":"/proc/1/ns/net"}"#, &container]);
