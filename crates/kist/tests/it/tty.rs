@@ -44,6 +44,8 @@ fn ctrl_c_interrupts_the_command_and_not_the_container() {
     pty.read_until(PROMPT);
     pty.write("echo $?\n");
     pty.read_until("130\r\n");
+    // What is typed before the shell reads is the terminal's, and an end of input there is no end of the shell.
+    pty.read_until(PROMPT);
     pty.write("\x04");
     assert_eq!(pty.finish().1, 0);
 }

@@ -64,17 +64,21 @@ fn a_policed_container_reaches_its_networks_and_what_it_may_and_nothing_else() {
 }
 
 #[test]
-fn an_allowed_subnet_is_reached_and_a_network_can_have_the_policy() {
+fn an_allowed_subnet_is_reached_where_a_network_with_a_policy_allows_it_too() {
     let host = Host::new();
     let outside = host.outside();
-    let mut network = host.network("br-a", &["172.30.0.0/16"]);
-    network.egress = Some(Egress::default());
-    network::record::create(&host.home, &network).unwrap();
+    let (mut closed, mut open) = (host.network("br-a", &["172.30.0.0/16"]), host.network("br-b", &["172.31.0.0/16"]));
+    closed.egress = Some(Egress::default());
+    open.egress = Some(Egress { subnets: vec!["192.0.0.0/16".parse().unwrap()], names: Vec::new() });
+    for network in [&closed, &open] {
+        network::record::create(&host.home, network).unwrap();
+    }
     serve(&outside, 99);
-    let plain = host.container(&[&network]);
-    assert_eq!(from(&plain, "192.0.2.9", 99), Err(ErrorKind::ConnectionRefused));
-    let own = policed(&host, &[&network], &["192.0.2.0/24"]);
-    assert_eq!(from(&own, "192.0.2.9", 99), Ok("192.0.2.1".into()));
+    let refused = Err(ErrorKind::ConnectionRefused);
+    assert_eq!(from(&host.container(&[&closed]), "192.0.2.9", 99), refused);
+    assert_eq!(from(&policed(&host, &[&closed], &["192.0.2.0/24"]), "192.0.2.9", 99), refused);
+    assert_eq!(from(&policed(&host, &[&open], &["192.0.2.0/24"]), "192.0.2.9", 99), Ok("192.0.2.1".into()));
+    assert_eq!(from(&policed(&host, &[&open], &["198.51.100.0/24"]), "192.0.2.9", 99), refused);
 }
 
 #[test]
