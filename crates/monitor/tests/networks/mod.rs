@@ -118,7 +118,7 @@ pub(crate) fn joined_and_left() {
         let pid = house.start(&client);
         let state = state(&house, &made);
         assert_eq!(addresses(&state), ["10.7.0.2"], "it stands in the status before the start is answered");
-        assert_eq!(state.published.len(), 1);
+        assert_eq!(state.published.len(), 2, "of each family one");
         let short = made.id.short().to_owned();
         assert_eq!(held(&house, &network), (vec!["10.7.0.2".into()], vec![short, "alias".into()]));
         assert!(!is_free(8080));
