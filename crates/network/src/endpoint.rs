@@ -90,9 +90,8 @@ pub fn join(home: &Home, join: &Join<'_>, write: Write<'_>) -> Result<Endpoint, 
             }
         }
     }
-    let addresses = endpoint.addresses().map(|address| address.to_string()).collect::<Vec<_>>().join(" ");
     for name in &endpoint.names {
-        lease::add_name(home, &join.network.id, name, join.container, &addresses)?;
+        lease::add_name(home, &endpoint, name, join.container)?;
     }
     Ok(endpoint)
 }
@@ -162,8 +161,8 @@ pub struct Routes {
 }
 
 /// Makes the links: the network's device where it is missing, the container's device in its namespace with addresses, routes, up; and
-/// the elements of its policy. What is left of it after a failure goes with the namespace. A container's own policy stands in the
-/// place of its network's.
+/// the elements of its policy. What is left of it after a failure goes with the namespace. `egress` is the container's own
+/// policy, beside the network's.
 ///
 /// # Errors
 /// Of the kernel; [`NetworkError::TableGone`], before anything is made.
@@ -218,10 +217,9 @@ pub fn publish(
     if ports.is_empty() {
         return Ok(());
     }
-    let (endpoints, ports) = (endpoints.to_vec(), ports.to_vec());
-    let taken = Taken::Published { container: container.clone(), endpoints: endpoints.clone(), ports: ports.clone() };
+    let taken = Taken::Published { container: container.clone(), endpoints: endpoints.to_vec(), ports: ports.to_vec() };
     write(&taken).map_err(failed("writing down what is taken in", home.run()))?;
-    rules::publish(home, &endpoints, &ports)
+    rules::publish(home, endpoints, ports)
 }
 
 /// Has the endpoint found by other names. Hold [`crate::place::share`] until it stands in the status.
@@ -238,9 +236,8 @@ pub fn rename(
     let renamed = Endpoint { names, ..endpoint.clone() };
     let taken = Taken::Endpoint { container: container.clone(), endpoint: renamed.clone() };
     write(&taken).map_err(failed("writing down what is taken in", home.run()))?;
-    let addresses = endpoint.addresses().map(|address| address.to_string()).collect::<Vec<_>>().join(" ");
     for name in renamed.names.iter().filter(|name| !endpoint.names.contains(name)) {
-        lease::add_name(home, &endpoint.network, name, container, &addresses)?;
+        lease::add_name(home, endpoint, name, container)?;
     }
     for name in endpoint.names.iter().filter(|name| !renamed.names.contains(name)) {
         lease::remove_name(home, &endpoint.network, name, container)?;

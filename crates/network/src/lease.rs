@@ -12,7 +12,7 @@ use std::path::Path;
 
 use disk::{Home, Lock, faults, links};
 use spec::id::{ContainerId, NetworkId};
-use spec::network::{Network, Pool};
+use spec::network::{Endpoint, Network, Pool};
 
 use crate::error::NetworkError;
 use crate::place::{self, failed};
@@ -174,20 +174,15 @@ pub fn file_name(name: &str) -> Option<String> {
     is_fit.then(|| name.to_ascii_lowercase())
 }
 
-/// Makes a name lead to a container's addresses, beside others of that name.
-pub(crate) fn add_name(
-    home: &Home,
-    network: &NetworkId,
-    name: &str,
-    container: &ContainerId,
-    addresses: &str,
-) -> Result<(), NetworkError> {
-    let dir = place::names(home, network).join(name);
-    let link = dir.join(container.as_str());
+/// Makes a name lead to an endpoint's addresses, beside others of that name.
+pub(crate) fn add_name(home: &Home, endpoint: &Endpoint, name: &str, of: &ContainerId) -> Result<(), NetworkError> {
+    let addresses = endpoint.addresses().map(|address| address.to_string()).collect::<Vec<_>>().join(" ");
+    let dir = place::names(home, &endpoint.network).join(name);
+    let link = dir.join(of.as_str());
     let adding = failed("adding a name in", &dir);
     loop {
         faults::act("claim network name").map_err(&adding)?;
-        match symlink(addresses, &link) {
+        match symlink(&addresses, &link) {
             // The directory goes with its last name, at any time.
             Err(e) if e.kind() == io::ErrorKind::NotFound => place::make(&dir)?,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {

@@ -1,4 +1,4 @@
-//! bpf(2), as far as device filters of cgroup v2 need it: a program is loaded, attached to a group, found again and replaced.
+//! bpf(2): programs are loaded; those that are device filters of cgroup v2 are attached to a group, found again and replaced.
 //! linux/bpf.h names the fields.
 
 use std::io;
@@ -40,6 +40,11 @@ struct Load {
     log_level: u32,
     log_size: u32,
     log_buf: u64,
+    kern_version: u32,
+    prog_flags: u32,
+    prog_name: [u8; 16],
+    prog_ifindex: u32,
+    expected_attach_type: u32,
 }
 
 #[repr(C)]
@@ -82,8 +87,20 @@ struct ById {
 /// # Errors
 /// Of bpf(2); EINVAL or EACCES when the verifier refuses the program.
 pub fn load_cgroup_device(program: &[Insn]) -> io::Result<OwnedFd> {
+    load(program, BPF_PROG_TYPE_CGROUP_DEVICE, 0, [0; 16])
+}
+
+/// Loads a program. An attach type and a name of zeros are those of kernels that know neither: they take what is zero.
+pub(crate) fn load(
+    program: &[Insn],
+    prog_type: u32,
+    expected_attach_type: u32,
+    prog_name: [u8; 16],
+) -> io::Result<OwnedFd> {
     let mut attr = Load {
-        prog_type: BPF_PROG_TYPE_CGROUP_DEVICE,
+        prog_type,
+        prog_name,
+        expected_attach_type,
         insn_cnt: u32::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
         insns: program.as_ptr() as u64,
         license: c"Apache".as_ptr() as u64,

@@ -5,11 +5,10 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use crate::bpf::{Insn, bpf, own, raw};
+use crate::bpf::{Insn, bpf, load, own, raw};
 
 const BPF_MAP_CREATE: libc::c_long = 0;
 const BPF_MAP_UPDATE_ELEM: libc::c_long = 2;
-const BPF_PROG_LOAD: libc::c_long = 5;
 const BPF_LINK_CREATE: libc::c_long = 28;
 const BPF_MAP_TYPE_SOCKMAP: u32 = 15;
 const BPF_PROG_TYPE_SK_LOOKUP: u32 = 30;
@@ -37,23 +36,6 @@ struct MapUpdate {
     key: u64,
     value: u64,
     flags: u64,
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct Load {
-    prog_type: u32,
-    insn_cnt: u32,
-    insns: u64,
-    license: u64,
-    log_level: u32,
-    log_size: u32,
-    log_buf: u64,
-    kern_version: u32,
-    prog_flags: u32,
-    prog_name: [u8; 16],
-    prog_ifindex: u32,
-    expected_attach_type: u32,
 }
 
 #[repr(C)]
@@ -87,34 +69,12 @@ pub fn steer(
         // made for, alive until the call returns.
         unsafe { bpf(BPF_MAP_UPDATE_ELEM, &mut attr) }?;
     }
-    let program = load(&program(address, map.as_raw_fd()))?;
+    let program =
+        load(&program(address, map.as_raw_fd()), BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, *b"kist_dns\0\0\0\0\0\0\0\0")?;
     let mut attr =
         LinkCreate { prog_fd: raw(program.as_fd()), target_fd: raw(namespace), attach_type: BPF_SK_LOOKUP, flags: 0 };
     // SAFETY: `LinkCreate` is the head of bpf_attr for BPF_LINK_CREATE and holds no pointer. The link keeps the program, and that the map.
     own(unsafe { bpf(BPF_LINK_CREATE, &mut attr) }?)
-}
-
-fn load(program: &[Insn]) -> io::Result<OwnedFd> {
-    let mut prog_name = [0; 16];
-    prog_name[..8].copy_from_slice(b"kist_dns");
-    let mut attr = Load {
-        prog_type: BPF_PROG_TYPE_SK_LOOKUP,
-        insn_cnt: u32::try_from(program.len()).map_err(|_| io::ErrorKind::InvalidInput)?,
-        insns: program.as_ptr() as u64,
-        license: c"Apache".as_ptr() as u64,
-        prog_name,
-        expected_attach_type: BPF_SK_LOOKUP,
-        ..Load::default()
-    };
-    loop {
-        // SAFETY: `Load` is the head of bpf_attr for BPF_PROG_LOAD; `insns` points to `insn_cnt` instructions and `license` to a C string,
-        // both alive until the call returns.
-        match unsafe { bpf(BPF_PROG_LOAD, &mut attr) } {
-            // A signal interrupted the verifier.
-            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {}
-            other => return own(other?),
-        }
-    }
 }
 
 /// `if (port == 53 && address == 127.0.0.11) sk_assign(map[protocol != UDP]); return PASS`
