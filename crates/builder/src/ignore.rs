@@ -1,0 +1,1 @@
+//! `.dockerignore`: which files of a context are seen (moby `patternmatcher`).

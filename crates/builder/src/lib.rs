@@ -1,0 +1,22 @@
+//! From a Dockerfile to an image: read, planned as a graph of steps that are known by what goes into them, and solved: what is known
+//! already is taken, the rest is done, in parallel. `docs/decisions/0011-build.md` says why it is so.
+//!
+//! - [`dockerfile`] reads the language; [`ignore`] is `.dockerignore`; [`check`] are BuildKit's checks.
+//! - `plan` makes steps of instructions (pure); `key` says what a step is known by; `cache` keeps results.
+//! - `context` and `copy` are the files: what is copied, and what it is known by.
+//! - [`solve`] does it. What it cannot do itself (images of registries, running a command, fetching) it asks a [`Machine`].
+//! - [`progress`] is what happens meanwhile, in BuildKit's words.
+
+pub mod check;
+pub mod dockerfile;
+pub mod ignore;
+mod machine;
+pub mod progress;
+mod request;
+mod solve;
+
+pub use machine::{Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use request::{
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret, Variant,
+};
+pub use solve::{BuildError, build};

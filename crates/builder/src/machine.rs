@@ -1,0 +1,161 @@
+//! What a build needs of the engine: images, processes, things from elsewhere. The engine implements it; `solve` asks.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use spec::id::ContainerId;
+use spec::platform::Platform;
+use store::Image;
+
+use crate::progress::Progress;
+
+/// The engine, as the builder sees it. Asked from several threads at once.
+pub trait Machine: Sync {
+    /// An image that a stage begins with or files come from. The store keeps it as long as the build lives only if it is named or in a
+    /// draft: the caller drafts at once.
+    ///
+    /// # Errors
+    /// It is nowhere; the registry's.
+    fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError>;
+
+    /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and
+    /// is gone when this returns, while the draft stays with what was written. It is killed when the calling process dies, and when
+    /// `cancelled` says so.
+    ///
+    /// # Errors
+    /// It could not be started. That it failed is an [`Ended`].
+    fn run(
+        &self,
+        id: &ContainerId,
+        run: Run,
+        out: &mut (dyn FnMut(Stream, &[u8]) + Send),
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Ended, MachineError>;
+
+    /// Downloads what `url` (http, https) names into `into`.
+    ///
+    /// # Errors
+    /// The server's and the network's.
+    fn fetch(&self, url: &str, into: &mut File, on: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError>;
+
+    /// Checks a git repository out into the empty directory `into`.
+    ///
+    /// # Errors
+    /// git is not installed, or what it says.
+    fn git(&self, wanted: &Git, into: &std::path::Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError>;
+}
+
+/// Why the machine could not.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct MachineError {
+    /// One line, as the user shall read it.
+    pub message: String,
+    /// Its reason.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// An image somebody named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedImage {
+    /// As written, expanded.
+    pub name: String,
+    /// For which machine.
+    pub platform: Platform,
+    /// Whether a registry is asked even if it is here.
+    pub pull: crate::Pull,
+}
+
+/// A command and all it runs with. What the image's config says is in it already.
+#[derive(Debug)]
+pub struct Run {
+    /// The words.
+    pub args: Vec<String>,
+    /// `NAME=value`; what only a build knows (proxy arguments) is in it too.
+    pub env: Vec<String>,
+    /// Absolute.
+    pub working_dir: String,
+    /// `USER`; empty: root.
+    pub user: String,
+    /// In the order in which they are mounted.
+    pub mounts: Vec<RunMount>,
+    /// What all commands of this build share, with this one's `--network`.
+    pub defaults: crate::RunDefaults,
+    /// `--security=insecure`.
+    pub privileged: bool,
+    /// The platform the image is of: another one's commands need an emulator.
+    pub platform: Platform,
+}
+
+/// A mount of a command.
+#[derive(Debug)]
+pub struct RunMount {
+    /// Absolute, inside.
+    pub target: String,
+    /// Whether it may be written.
+    pub read_only: bool,
+    /// What is mounted.
+    pub what: Mounted,
+}
+
+/// What is mounted.
+#[derive(Debug)]
+pub enum Mounted {
+    /// A directory or file of the host, known by this path, which the builder owns: a cache, a part of the context.
+    Host(PathBuf),
+    /// A detached mount: other stages' files, a part of an image, `sys::mount` made it.
+    Tree(OwnedFd),
+    /// Memory, of so many bytes at most.
+    Tmpfs(Option<u64>),
+    /// A file in memory that never reaches a disk: bytes, mode, owner.
+    Secret(Vec<u8>, u32, (u32, u32)),
+    /// An agent's socket on the host, shown with this mode and owner.
+    Agent(PathBuf, u32, (u32, u32)),
+}
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// 1.
+    Stdout,
+    /// 2.
+    Stderr,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this code; a signal is 128 and its number.
+    Exited(u8),
+    /// The kernel killed it for want of memory.
+    OutOfMemory,
+    /// `cancelled` said so.
+    Cancelled,
+}
+
+/// What came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// What the server calls the file, when it says so.
+    pub file_name: Option<String>,
+    /// `Last-Modified`, seconds since 1970.
+    pub modified_s: Option<i64>,
+    /// Headers that matter for asking again, in lower case: `etag`.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A repository and what of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Git {
+    /// Where it is.
+    pub remote: String,
+    /// Branch, tag, commit or ref; none: the remote's HEAD.
+    pub reference: Option<String>,
+    /// Whether `.git` stays.
+    pub keep_git_dir: bool,
+    /// Whether submodules come along.
+    pub submodules: bool,
+}
