@@ -3,6 +3,7 @@
 //!
 //! Where things lie is said once, in [`Home`].
 
+mod clock;
 pub mod events;
 pub mod faults;
 mod home;
@@ -15,6 +16,7 @@ mod records;
 mod replace;
 mod volume;
 
+pub use clock::now;
 pub use home::{Home, HomeError};
 pub use journal::Journal;
 pub use limbo::{Ending, Making};

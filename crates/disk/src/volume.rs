@@ -24,10 +24,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use spec::container::Config;
+use spec::event::{Event, VolumeAct};
 use spec::id::ContainerId;
 use spec::mount::Naming;
-use spec::volume::{Volume, VolumeName};
+use spec::volume::{LOCAL, Volume, VolumeName};
 
+use crate::clock::now;
+use crate::events;
 use crate::faults;
 use crate::home::Home;
 use crate::limbo::is_at;
@@ -125,7 +128,10 @@ impl Home {
                 self.commit_volume(&limbo, &dir, durability).map_err(failed)
             })();
             match made {
-                Ok(true) => return Ok(Hold { dir, _held: held }),
+                Ok(true) => {
+                    self.tell_volume(name, VolumeAct::Create);
+                    return Ok(Hold { dir, _held: held });
+                }
                 // Another was faster: then it is the one.
                 Ok(false) => remove_tree(&limbo).map_err(failed)?,
                 Err(error) => {
@@ -135,6 +141,11 @@ impl Home {
                 }
             }
         }
+    }
+
+    /// Nothing fails because it could not be told.
+    fn tell_volume(&self, name: &VolumeName, act: VolumeAct<'_>) {
+        let _ = events::record(self, &Event::volume(now(), name.as_str(), LOCAL, act));
     }
 
     /// Whether it is ours that has the name now.
@@ -215,6 +226,7 @@ impl Home {
             }
             faults::act("end volume").map_err(failed)?;
             let dir = self.move_to_limbo(&dir).map_err(failed)?;
+            self.tell_volume(name, VolumeAct::Destroy);
             return Ok(EndVolume::Ended(EndedVolume { dir, _held: held }));
         }
     }

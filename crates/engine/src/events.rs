@@ -10,7 +10,7 @@ use spec::event::{ContainerAct, Event, ImageAct, Kind, NetworkAct, Subject};
 use spec::network::Network;
 use spec::reference::Reference;
 
-use crate::container::{find, now};
+use crate::container::find;
 use crate::host::Host;
 
 impl Host {
@@ -29,7 +29,7 @@ impl Host {
     /// The same for one whose name is known, or was.
     pub(crate) fn note_named(&self, config: &Config, name: &str, act: ContainerAct<'_>) {
         let subject = Subject { id: &config.id, image: &config.image_name, name, labels: &config.labels };
-        self.note(&Event::container(now(), subject, act));
+        self.note(&Event::container(disk::now(), subject, act));
     }
 
     /// The same for an image; what it is called is its ID, as Docker has it, unless it got this name.
@@ -37,7 +37,7 @@ impl Host {
         let name = tagged.map_or_else(|| id.to_string(), Reference::familiar);
         // One that is gone has no labels any more.
         let labels = self.labels(id);
-        self.note(&Event::image(now(), &id.to_string(), &name, &labels, act));
+        self.note(&Event::image(disk::now(), &id.to_string(), &name, &labels, act));
     }
 
     /// The labels of an image.
@@ -49,16 +49,16 @@ impl Host {
     pub(crate) fn note_travel(&self, reference: &Reference, act: ImageAct) {
         let (id, name) = (reference.familiar(), reference.familiar_name());
         let labels = self.store.resolve(&reference.to_string()).map(|image| image.config.config.labels);
-        self.note(&Event::image(now(), &id, &name, &labels.unwrap_or_default(), act));
+        self.note(&Event::image(disk::now(), &id, &name, &labels.unwrap_or_default(), act));
     }
 
     /// The same for a network.
     pub(crate) fn note_network(&self, network: &Network, act: NetworkAct<'_>) {
-        self.note(&Event::network(now(), network.id.as_str(), &network.name, network.driver.as_str(), act));
+        self.note(&Event::network(disk::now(), network.id.as_str(), &network.name, network.driver.as_str(), act));
     }
 
     /// What nobody used was removed.
     pub(crate) fn note_prune(&self, kind: Kind, reclaimed_bytes: u64) {
-        self.note(&Event::pruned(now(), kind, reclaimed_bytes));
+        self.note(&Event::pruned(disk::now(), kind, reclaimed_bytes));
     }
 }

@@ -58,14 +58,24 @@ impl Cli {
 
     /// Opens the engine's directories. Whoever does so looks after the firewall's rules, too: nobody else would.
     pub(crate) fn host(&self) -> Result<Host, Report> {
-        let host = Host::open(&self.root, &self.run_root, &self.config)?;
-        match ensure(&host) {
+        let host = self.open()?;
+        self.look_after(&host);
+        Ok(host)
+    }
+
+    /// The first half of that, for who has something to begin before the second.
+    pub(crate) fn open(&self) -> Result<Host, Report> {
+        Ok(Host::open(&self.root, &self.run_root, &self.config)?)
+    }
+
+    /// The second.
+    pub(crate) fn look_after(&self, host: &Host) {
+        match ensure(host) {
             Ok(Rules::Whole) => {}
             Ok(Rules::Restored) => note("the firewall rules of kist were gone and have been restored"),
             // Most verbs have nothing to do with them.
             Err(error) => note(&format!("WARNING: looking after the firewall rules of kist: {}", chain(&error))),
         }
-        Ok(host)
     }
 
     /// The user's logins.

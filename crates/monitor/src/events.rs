@@ -2,11 +2,13 @@
 
 use disk::{Home, events, links};
 use spec::container::Config;
-use spec::event::{ContainerAct, Event, Subject};
+use spec::event::{ContainerAct, Event, NetworkAct, Subject, VolumeAct};
 use spec::id::ContainerId;
+use spec::mount::UserMountKind;
+use spec::network::Network;
+use spec::volume::{LOCAL, VolumeName};
 use std::collections::BTreeMap;
 
-use crate::clock;
 use crate::exit::Exit;
 use crate::health::Verdict;
 
@@ -17,11 +19,18 @@ pub(crate) struct Teller {
     /// As it was called last.
     name: String,
     labels: BTreeMap<String, String>,
+    /// For the end of a run, which has no configuration at hand.
+    volumes: Vec<VolumeName>,
 }
 
 impl Teller {
     pub(crate) fn new(config: &Config) -> Teller {
-        Teller { image: config.image_name.clone(), name: config.name.clone(), labels: config.labels.clone() }
+        Teller {
+            image: config.image_name.clone(),
+            name: config.name.clone(),
+            labels: config.labels.clone(),
+            volumes: config.volumes_used().map(|(name, _)| name.clone()).collect(),
+        }
     }
 
     /// Looks what the container is called now: it may have been renamed. One that is being removed is called what it was.
@@ -34,7 +43,35 @@ impl Teller {
     /// Writes one down. Nothing fails because it could not be.
     pub(crate) fn tell(&self, home: &Home, id: &ContainerId, act: ContainerAct<'_>) {
         let subject = Subject { id, image: &self.image, name: &self.name, labels: &self.labels };
-        let _ = events::record(home, &Event::container(clock::now(), subject, act));
+        let _ = events::record(home, &Event::container(disk::now(), subject, act));
+    }
+
+    /// The container got onto a network for a run, or left it after its last.
+    pub(crate) fn tell_network(&self, home: &Home, network: &Network, act: NetworkAct<'_>) {
+        let (id, driver) = (network.id.as_str(), network.driver.as_str());
+        let _ = events::record(home, &Event::network(disk::now(), id, &network.name, driver, act));
+    }
+
+    /// A run begins that has these volumes.
+    pub(crate) fn tell_mounted(&self, home: &Home, config: &Config) {
+        for mount in &config.host.mounts {
+            if let UserMountKind::Volume { name, .. } = &mount.kind {
+                let act = VolumeAct::Mount {
+                    container: &config.id,
+                    destination: &mount.target.to_string_lossy(),
+                    readonly: mount.readonly,
+                    propagation: "",
+                };
+                let _ = events::record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, act));
+            }
+        }
+    }
+
+    /// A run is over.
+    pub(crate) fn tell_unmounted(&self, home: &Home, id: &ContainerId) {
+        for name in &self.volumes {
+            let _ = events::record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, VolumeAct::Unmount(id)));
+        }
     }
 }
 

@@ -10,7 +10,6 @@ use spec::container::Streams;
 use spec::event::ContainerAct;
 use spec::time::Time;
 
-use crate::clock;
 use crate::events;
 use crate::health::{Check, OUTPUT_BYTES};
 use crate::hub::{self, AtEnd, Hub, Port};
@@ -80,7 +79,7 @@ impl Owner {
             Ok(started) => started,
             Err(error) => {
                 let failure = error.failure();
-                let ended = Some(ExecEnd { code: failure.exit_code, at: clock::now() });
+                let ended = Some(ExecEnd { code: failure.exit_code, at: disk::now() });
                 self.remember(ExecState { id, pid: 0, ended });
                 return Ok(Some(Tell::Failed(failure)));
             }
@@ -149,7 +148,7 @@ impl Owner {
 
     pub(crate) fn exec_port_ready(&mut self, number: u64, port: Port, events: PollFlags) {
         let Some(exec) = self.exec_numbered(number) else { return };
-        let detached = exec.hub.ready(port, events, clock::now());
+        let detached = exec.hub.ready(port, events, disk::now());
         let over = exec.ended.is_some() && exec.hub.is_drained();
         let id = exec.id().clone();
         if let Some(detached) = detached {
@@ -167,7 +166,7 @@ impl Owner {
         if exec.ended.is_none() {
             return;
         }
-        if exec.hub.drain(clock::now()) {
+        if exec.hub.drain(disk::now()) {
             self.finish_exec(number);
         } else {
             self.alarm(DRAIN, Alarm::ExecUndrained(number));
@@ -176,7 +175,7 @@ impl Owner {
 
     /// The end is recorded, told, and then released as end of file. Called again for viewers that have read the rest.
     pub(crate) fn finish_exec(&mut self, number: u64) {
-        let now = clock::now();
+        let now = disk::now();
         let Some(at) = self.execs.iter().position(|exec| exec.number == number) else { return };
         let exec = &mut self.execs[at];
         let Some(fate) = exec.ended else { return };
@@ -220,7 +219,7 @@ impl Owner {
                 let _ = sys::pidfd::send(exec.pidfd.as_fd(), SIGKILL);
                 exec.ended = wait_and_reap(exec.pidfd.as_fd());
             }
-            exec.hub.drain(clock::now());
+            exec.hub.drain(disk::now());
             if matches!(exec.purpose, Purpose::Check { .. }) {
                 let (id, fate) = (exec.id().clone(), exec.ended);
                 self.execs.retain(|exec| exec.number != number);
@@ -249,7 +248,7 @@ impl Owner {
             return self.plan_check();
         }
         let (command, timeout) = (rules.command.clone(), rules.timeout);
-        let start = clock::now();
+        let start = disk::now();
         let id = check_id();
         self.note_exec(&id, &command);
         let launched = self.bundle().and_then(|bundle| {
@@ -266,7 +265,7 @@ impl Owner {
             }
             Err(error) => {
                 let output = prepare::chain(&error);
-                self.checked(Check { start, end: clock::now(), code: -1, output });
+                self.checked(Check { start, end: disk::now(), code: -1, output });
             }
         }
     }
@@ -280,7 +279,7 @@ impl Owner {
         let exit_code = wait_and_reap(exec.pidfd.as_fd()).map_or(128 + SIGKILL, |fate| fate.code);
         self.note(ContainerAct::ExecDie { exec: exec.id().as_str(), exit_code });
         if let Purpose::Check { start, .. } = exec.purpose {
-            self.checked(Check { start, end: clock::now(), code: -1, output });
+            self.checked(Check { start, end: disk::now(), code: -1, output });
         }
     }
 

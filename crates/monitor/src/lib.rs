@@ -9,7 +9,6 @@
 
 pub mod burial;
 mod client;
-mod clock;
 pub mod etc;
 mod events;
 mod execs;

@@ -17,10 +17,11 @@ use network::endpoint::{self, Join};
 use network::port::Reserved;
 use network::resolver::{Bare, Forward, Resolver, Scope};
 use network::rules::{self, Firewall, Live};
-use network::{NetworkError, Taken, place, port};
+use network::{NetworkError, Taken, place, port, record};
 use runtime::Joined;
 use spec::bundle::Bundle;
 use spec::container::{Config, NetworkMode};
+use spec::event::NetworkAct;
 use spec::id::{ContainerId, NetworkId};
 use spec::network::{Attachment, Defaults, Driver, Endpoint, Network};
 
@@ -94,6 +95,7 @@ impl Owner {
         for (network, attachment) in places.each() {
             if self.endpoint(&network.id).is_none() {
                 self.take(config, network, attachment)?;
+                self.teller.tell_network(&self.home, network, NetworkAct::Connect(&self.id));
             }
         }
         if self.state.published.is_empty() {
@@ -287,7 +289,11 @@ impl Owner {
                 .claims
                 .give_back_if(|claim| matches!(claim, Claim::Network(_)), |claim| burial::release(&home, claim));
         }
-        self.state.endpoints = Vec::new();
+        for endpoint in std::mem::take(&mut self.state.endpoints) {
+            if let Ok(Some(network)) = record::by_id(&self.home, &endpoint.network) {
+                self.teller.tell_network(&self.home, &network, NetworkAct::Disconnect(&self.id));
+            }
+        }
         self.state.published = Vec::new();
         self.held = Held::default();
     }

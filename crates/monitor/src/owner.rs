@@ -28,7 +28,7 @@ use crate::run::Run;
 use crate::status::{self, State};
 use crate::visits::Visitor;
 use crate::waits::Waits;
-use crate::{clock, log, recovery, wire};
+use crate::{log, recovery, wire};
 
 /// After so long without anything to do, memory goes back to the kernel.
 const QUIET: Duration = Duration::from_millis(500);
@@ -54,7 +54,7 @@ pub(crate) struct Owner {
     _lock: OwnedFd,
     pub(crate) listener: OwnedFd,
     pub(crate) habits: Habits,
-    teller: Teller,
+    pub(crate) teller: Teller,
     pub(crate) settings: Settings,
     pub(crate) state: State,
     pub(crate) claims: Journal<Claim>,
@@ -258,7 +258,7 @@ impl Owner {
                 }
             }
             Source::Hub(port) => {
-                if let Some(detached) = self.hub.ready(port, events, clock::now()) {
+                if let Some(detached) = self.hub.ready(port, events, disk::now()) {
                     self.note(ContainerAct::Detach);
                     self.tell(detached.visitor, &Tell::Detached);
                 }

@@ -13,7 +13,6 @@ use store::Store;
 
 use crate::burial::{self, BurialError, CLAIMS};
 use crate::client::is_at;
-use crate::clock;
 use crate::events::{self, Teller};
 use crate::exit::Exit;
 use crate::status::{self, Life, State, Status};
@@ -143,7 +142,7 @@ fn lost(status: Status, restarts: u32) -> Option<Exit> {
             oom_killed: false,
             error: "the monitor was lost".into(),
             started: Some(life.since),
-            finished: clock::now(),
+            finished: disk::now(),
             restarts,
             by_user: false,
         }),

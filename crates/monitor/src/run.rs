@@ -21,7 +21,6 @@ use spec::time::Time;
 use store::{Mount, Store};
 
 use crate::burial::{self, Remains};
-use crate::clock;
 use crate::events;
 use crate::exit::Exit;
 use crate::health::Health;
@@ -176,7 +175,7 @@ impl Owner {
         let Launched { pid, pidfd, start_time, terminal, warnings } = launched?;
         warned.extend(warnings);
         cgroup.occupied();
-        let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: clock::now() };
+        let life = Life { pid: pid.as_raw_nonzero().get(), start_time, since: disk::now() };
         // A machine that cannot watch for kills can still count them at the end.
         let oom = cgroup.oom_watch().ok().flatten();
         // A process that has ended already has none.
@@ -195,6 +194,7 @@ impl Owner {
             ended: None,
         });
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
+        self.teller.tell_mounted(&self.home, &config);
         self.note(ContainerAct::Start);
         Ok((life.pid, warned))
     }
@@ -216,7 +216,7 @@ impl Owner {
             let _ = run.signal(SIGKILL);
             let _ = rustix::io::retry_on_intr(|| waitid(WaitId::PidFd(run.pidfd.as_fd()), WaitIdOptions::EXITED));
         }
-        self.hub.disconnect(clock::now());
+        self.hub.disconnect(disk::now());
         let exit = Exit {
             code: failure.exit_code,
             signal: None,
@@ -224,7 +224,7 @@ impl Owner {
             error: failure.message.clone(),
             // Of the run before, if there was one.
             started: if let Status::Exited(last) = &self.state.status { last.started } else { None },
-            finished: clock::now(),
+            finished: disk::now(),
             restarts: self.restarts.count,
             by_user: false,
         };
@@ -244,7 +244,7 @@ impl Owner {
         if run.ended.is_none() {
             return;
         }
-        if self.hub.drain(clock::now()) {
+        if self.hub.drain(disk::now()) {
             self.finish_run();
         } else {
             self.alarm(DRAIN, Alarm::Undrained);
@@ -264,7 +264,7 @@ impl Owner {
         let Some(mut run) = self.run.take() else { return };
         let _mounts = run.mounts.take();
         self.alarms.clear();
-        let now = clock::now();
+        let now = disk::now();
         self.hub.disconnect(now);
         let (oom_killed, unheard) = run.was_oom_killed(fate);
         if unheard {
@@ -284,10 +284,12 @@ impl Owner {
         match pause {
             None => {
                 self.leave_networks();
+                self.teller.tell_unmounted(&self.home, &self.id);
                 self.publish(&exit);
                 self.bury();
             }
             Some(pause) => {
+                self.teller.tell_unmounted(&self.home, &self.id);
                 let ns = i64::try_from(pause.as_nanos()).unwrap_or(i64::MAX);
                 self.state.restarts = self.restarts.count;
                 self.state.status =

@@ -7,7 +7,6 @@ use rustix::net::{RecvFlags, SocketFlags, accept_with};
 use spec::container::Settings;
 use spec::event::ContainerAct;
 
-use crate::clock;
 use crate::exit::Exit;
 use crate::keys::Scanner;
 use crate::log;
@@ -315,7 +314,7 @@ fn never_started() -> Exit {
         oom_killed: false,
         error: String::new(),
         started: None,
-        finished: clock::now(),
+        finished: disk::now(),
         restarts: 0,
         by_user: false,
     }

@@ -12,12 +12,10 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::SystemTime;
 
 use disk::{Durability, Home, links, remove_tree};
 use spec::id::{ContainerId, NetworkId};
 use spec::network::{Bridge, Driver, GatewayMode, Network, Pool};
-use spec::time::Time;
 
 use crate::error::NetworkError;
 use crate::place::{self, failed};
@@ -36,15 +34,15 @@ impl disk::Record for Stored {
     const FORMAT: u32 = 1;
 }
 
-/// All networks, by name. Makes the predefined ones where they are missing.
+/// All networks, by name. Makes the predefined ones where they are missing, `bridge` with a subnet of `pools`.
 ///
 /// # Errors
 /// Of the files; [`NetworkError::NoSubnet`] when `bridge` had to be made.
-pub fn all(home: &Home) -> Result<Vec<Network>, NetworkError> {
+pub fn all(home: &Home, pools: &[pool::Default]) -> Result<Vec<Network>, NetworkError> {
     let networks = here(home)?;
     let is_missing = |name: &&str| networks.iter().all(|network| network.name != *name);
     if PREDEFINED.iter().any(is_missing) {
-        predefine(home)?;
+        predefine(home, pools)?;
         return here(home);
     }
     Ok(networks)
@@ -87,11 +85,12 @@ fn holder(home: &Home, name: &str) -> Result<Option<String>, NetworkError> {
     links::holder(&dir, name).map_err(failed("looking for a name in", &dir))
 }
 
-/// As users name them: identifier, name, or the unique beginning of an identifier. `bridge`, `host`, `none` are made where missing.
+/// As users name them: identifier, name, or the unique beginning of an identifier. `bridge`, `host`, `none` are made where
+/// missing, as by [`all`].
 ///
 /// # Errors
 /// [`NetworkError::Unknown`], [`NetworkError::Ambiguous`], of the files.
-pub fn find(home: &Home, word: &str) -> Result<Network, NetworkError> {
+pub fn find(home: &Home, pools: &[pool::Default], word: &str) -> Result<Network, NetworkError> {
     if let Ok(id) = word.parse::<NetworkId>()
         && let Some(network) = by_id(home, &id)?
     {
@@ -101,7 +100,7 @@ pub fn find(home: &Home, word: &str) -> Result<Network, NetworkError> {
         return Ok(network);
     }
     if PREDEFINED.contains(&word) {
-        predefine(home)?;
+        predefine(home, pools)?;
         return by_name(home, word)?.ok_or_else(|| NetworkError::Unknown(word.into()));
     }
     let begins = |network: &Network| !word.is_empty() && network.id.as_str().starts_with(word);
@@ -271,7 +270,7 @@ pub fn members(home: &Home, id: &NetworkId) -> Result<Vec<ContainerId>, NetworkE
 }
 
 /// Makes those of `bridge`, `host`, `none` that are missing. Their devices come with the first container.
-fn predefine(home: &Home) -> Result<(), NetworkError> {
+fn predefine(home: &Home, pools: &[pool::Default]) -> Result<(), NetworkError> {
     let _alone = place::alone(home)?;
     sweep(home)?;
     for name in PREDEFINED {
@@ -279,7 +278,7 @@ fn predefine(home: &Home) -> Result<(), NetworkError> {
             continue;
         }
         let network = match name {
-            "bridge" => default_bridge(home)?,
+            "bridge" => default_bridge(home, pools)?,
             "host" => bare(name, Driver::Host)?,
             _ => bare(name, Driver::Null)?,
         };
@@ -290,11 +289,10 @@ fn predefine(home: &Home) -> Result<(), NetworkError> {
 }
 
 fn bare(name: &str, driver: Driver) -> Result<Network, NetworkError> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Ok(Network {
         id: NetworkId::from_bytes(random()?),
         name: name.into(),
-        created: Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)),
+        created: disk::now(),
         driver,
         internal: false,
         attachable: false,
@@ -315,8 +313,9 @@ pub(crate) fn random() -> Result<[u8; 32], NetworkError> {
     Ok(bytes)
 }
 
-fn default_bridge(home: &Home) -> Result<Network, NetworkError> {
-    let subnet = pool::choose(&pool::docker(), &pool::taken(home)?).ok_or(NetworkError::NoSubnet)?;
+fn default_bridge(home: &Home, pools: &[pool::Default]) -> Result<Network, NetworkError> {
+    let four: Vec<_> = pools.iter().filter(|pool| pool.base.address().is_ipv4()).copied().collect();
+    let subnet = pool::choose(&four, &pool::taken(home)?).ok_or(NetworkError::NoSubnet)?;
     let mut device = String::new();
     for n in 0.. {
         device = format!("kist{n}");
@@ -367,7 +366,7 @@ mod tests {
         let pool = Pool { subnet, range: None, gateway: subnet.nth(1), aux: BTreeMap::new(), given: true };
         let network = Network {
             id: NetworkId::from_bytes([7; 32]),
-            created: Time::from_ns(5),
+            created: spec::time::Time::from_ns(5),
             pools: vec![pool],
             ..bare("n", Driver::Bridge(bridge)).unwrap()
         };

@@ -4,12 +4,10 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use disk::{Durability, faults, write, write_at};
 use spec::digest::{Algorithm, BlobDigest, ChainId, DiffId, Digest, Hasher};
 use spec::image::Descriptor;
-use spec::time::Time;
 
 use crate::archive::{LoadError, Plan};
 use crate::layer::{self, Applied, Ratio};
@@ -134,7 +132,7 @@ impl Store {
         // An image that came by its manifest once keeps it when it comes again without.
         let manifest = plan.manifest.map(|(descriptor, _)| descriptor);
         let manifest = manifest.or_else(|| before.and_then(|before| before.manifest));
-        let record = ImageRecord { config: plan.config, manifest, size_bytes, loaded_at: now() };
+        let record = ImageRecord { config: plan.config, manifest, size_bytes, loaded_at: disk::now() };
         write_at(&self.image_file(&id), &record, Durability::Durable)?;
         let mut renamed = Vec::new();
         for name in &plan.names {
@@ -153,11 +151,6 @@ impl Store {
         }
         disk::replace(&path, bytes, Durability::Durable).map_err(StoreError::io("writing", &path))
     }
-}
-
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// Hashes and counts what is read through it.

@@ -10,7 +10,7 @@ use spec::id::ContainerId;
 use spec::image::{Empty, History, ImageConfig, RunConfig};
 use spec::reference::Reference;
 
-use super::{find, now, visit};
+use super::{find, visit};
 use crate::error::Error;
 use crate::host::Host;
 use crate::image::change;
@@ -85,7 +85,7 @@ fn image_config(container: &Config, below: ImageConfig, request: &Commit) -> Res
         config.cmd.clone_from(&container.cmd);
     }
     let words = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let created = Some(now().to_string());
+    let created = Some(disk::now().to_string());
     let step = History {
         created: created.clone(),
         created_by: words(&container.cmd.clone().unwrap_or_default().join(" ")),

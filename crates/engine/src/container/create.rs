@@ -310,7 +310,7 @@ pub fn config(host: &Host, image: &Image, request: Create, id: ContainerId) -> R
     let mounts = mounts(host, request.host.mounts, &request.host.volumes_from, &volumes)?;
     Ok(Config {
         name: String::new(),
-        created: super::now(),
+        created: disk::now(),
         image: image.id.clone(),
         image_name: request.image_name,
         platform: image.config.platform(),

@@ -10,7 +10,7 @@ use spec::container::LogDriver;
 use spec::id::ContainerId;
 use spec::time::Time;
 
-use super::{find, now, start, visit};
+use super::{find, start, visit};
 use crate::error::Error;
 use crate::host::Host;
 
@@ -82,7 +82,7 @@ fn listen(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
 #[expect(clippy::option_option, reason = "the two nones are named above")]
 fn left(until: Option<Time>) -> Option<Option<Timespec>> {
     let Some(until) = until else { return Some(None) };
-    let ns = until.since_ns(now());
+    let ns = until.since_ns(disk::now());
     (ns > 0).then_some(Some(Timespec { tv_sec: ns / 1_000_000_000, tv_nsec: ns % 1_000_000_000 }))
 }
 

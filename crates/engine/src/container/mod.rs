@@ -29,17 +29,7 @@ pub mod wait;
 pub use find::{Record, find};
 pub use list::View;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use spec::time::Time;
-
 use crate::error::Error;
-
-/// This moment.
-pub(crate) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
-}
 
 /// Fills `bytes` with random ones.
 pub(crate) fn random(bytes: &mut [u8]) -> Result<(), Error> {

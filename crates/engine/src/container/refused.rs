@@ -11,7 +11,6 @@ use network::rules::{self, Refusal};
 use spec::id::ContainerId;
 use spec::time::Time;
 
-use super::now;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -81,7 +80,7 @@ pub fn refused(host: &Host, id: &ContainerId) -> Result<Vec<Refused>, Error> {
     let state = monitor::status::of(&host.home, id)?;
     let own: BTreeSet<IpAddr> = state.endpoints.iter().flat_map(spec::network::Endpoint::addresses).collect();
     if !own.is_empty() {
-        let now = now();
+        let now = disk::now();
         // The kernel remembers for an hour: what was before this run may have been another's, who had the address then.
         let since = state.status.life().map(|life| life.since);
         let refusals = rules::refusals(&host.home)?;

@@ -9,7 +9,6 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 
 use super::change;
-use crate::container::now;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -31,7 +30,7 @@ pub struct Import {
 /// # Errors
 /// An instruction that is none; the archive is damaged; then nothing stays.
 pub fn import(host: &Host, tar: impl Read + Send, request: Import) -> Result<ImageId, Error> {
-    let created = Some(now().to_string());
+    let created = Some(disk::now().to_string());
     let platform = request.platform.unwrap_or_else(Platform::host);
     let mut config = ImageConfig {
         created: created.clone(),

@@ -8,7 +8,6 @@ use spec::reference::Reference;
 use store::{RemoveError, Removed, Several};
 
 use super::list::Users;
-use crate::container::now;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -69,7 +68,7 @@ pub(super) fn tell(host: &Host, id: &ImageId, labels: &BTreeMap<String, String>,
             Removed::Untagged(_) | Removed::Deleted(_) => continue,
         };
         first = false;
-        host.note(&Event::image(now(), &id.to_string(), &id.to_string(), &labels, act));
+        host.note(&Event::image(disk::now(), &id.to_string(), &id.to_string(), &labels, act));
     }
 }
 

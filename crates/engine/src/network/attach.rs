@@ -109,7 +109,7 @@ pub(crate) fn resolve(
     let NetworkMode::Networks(_) = &mode else { return Ok((mode, Vec::new())) };
     let (mut attachments, mut first): (Vec<Attachment>, _) = (Vec::new(), None);
     for one in wanted {
-        let network = record::find(&host.home, &one.network)?;
+        let network = record::find(&host.home, &host.settings.pools(), &one.network)?;
         // By its identifier it looked like any other.
         check_one(&network.name, one).map_err(|error| error.of_network(&network.name))?;
         if matches!(network.driver, Driver::Host | Driver::Null) {

@@ -19,7 +19,7 @@ const TO_HOST: &str = "cannot connect container to host network - container must
 /// # Errors
 /// It is there already; its network mode knows no networks; what is asked for is not to be had, and then nothing has changed.
 pub fn connect(host: &Host, id: &ContainerId, wanted: &Wanted) -> Result<(), Error> {
-    let network = record::find(&host.home, &wanted.network)?;
+    let network = record::find(&host.home, &host.settings.pools(), &wanted.network)?;
     let _held = hold(host, id)?;
     let record = find::record(host, id)?;
     check(&record, &network)?;

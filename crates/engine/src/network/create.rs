@@ -65,7 +65,7 @@ pub fn create(host: &Host, request: &Create) -> Result<Network, Error> {
     let mut network = Network {
         id,
         name: request.name.clone(),
-        created: container::now(),
+        created: disk::now(),
         driver,
         internal: request.internal,
         attachable: request.attachable,
@@ -76,7 +76,7 @@ pub fn create(host: &Host, request: &Create) -> Result<Network, Error> {
         labels: request.labels.clone(),
         egress: request.egress.clone(),
     };
-    let others = record::all(&host.home)?;
+    let others = record::all(&host.home, &host.settings.pools())?;
     if others.iter().any(|other| other.name == network.name) {
         return Err(NetworkError::NameTaken(network.name).into());
     }

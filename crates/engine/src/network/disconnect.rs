@@ -27,7 +27,7 @@ const FROM_HOST: &str = "cannot disconnect container from host network - contain
 /// # Errors
 /// It is not there; the monitor could not, and then nothing has changed.
 pub fn disconnect(host: &Host, id: &ContainerId, word: &str, if_gone: IfGone) -> Result<(), Error> {
-    let network: Option<Network> = match record::find(&host.home, word) {
+    let network: Option<Network> = match record::find(&host.home, &host.settings.pools(), word) {
         Ok(network) => Some(network),
         Err(NetworkError::Unknown(_)) if if_gone == IfGone::Forget => None,
         Err(error) => return Err(error.into()),

@@ -36,7 +36,7 @@ pub struct Member {
 pub fn list(host: &Host) -> Result<Vec<View>, Error> {
     let running = containers::running(host)?;
     let view = |network: Network| View { members: members(&network, &running), network };
-    Ok(record::all(&host.home)?.into_iter().map(view).collect())
+    Ok(record::all(&host.home, &host.settings.pools())?.into_iter().map(view).collect())
 }
 
 /// One network, by name, identifier, or the beginning of one.
@@ -44,7 +44,7 @@ pub fn list(host: &Host) -> Result<Vec<View>, Error> {
 /// # Errors
 /// None such, or several; of the files.
 pub fn view(host: &Host, word: &str) -> Result<View, Error> {
-    let network = record::find(&host.home, word)?;
+    let network = record::find(&host.home, &host.settings.pools(), word)?;
     Ok(View { members: members(&network, &containers::running(host)?), network })
 }
 

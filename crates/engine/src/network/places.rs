@@ -32,8 +32,8 @@ pub fn places(host: &Host, view: &View) -> Result<Vec<Place>, Error> {
     let settings = read::<Settings>(&host.home.container(&view.config.id))?;
     let attachments = match &view.config.host.network {
         NetworkMode::Networks(_) => settings.map(|settings| settings.networks).unwrap_or_default(),
-        NetworkMode::Host => vec![plain(record::find(&host.home, "host")?.id)],
-        NetworkMode::None => vec![plain(record::find(&host.home, "none")?.id)],
+        NetworkMode::Host => vec![plain(record::find(&host.home, &host.settings.pools(), "host")?.id)],
+        NetworkMode::None => vec![plain(record::find(&host.home, &host.settings.pools(), "none")?.id)],
         NetworkMode::Container(_) => Vec::new(),
     };
     let place = |attachment: Attachment| {

@@ -12,7 +12,7 @@ use crate::host::Host;
 /// # Errors
 /// None such; one of the predefined; containers are on it.
 pub fn remove(host: &Host, word: &str) -> Result<(), Error> {
-    let network = record::find(&host.home, word)?;
+    let network = record::find(&host.home, &host.settings.pools(), word)?;
     if record::PREDEFINED.contains(&network.name.as_str()) {
         return Err(Error::Denied(format!("{} is a pre-defined network and cannot be removed", network.name)));
     }

@@ -7,7 +7,6 @@ use spec::event::Event;
 use spec::time::Time;
 
 use crate::container::logs::More;
-use crate::container::now;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -31,7 +30,7 @@ pub fn events(host: &Host, span: Span, take: &mut dyn FnMut(Event) -> More) -> R
     let reader = if span == (Span { since: None, until: None }) { Reader::new_ones } else { Reader::all };
     let mut reader = reader(&host.home).map_err(failed)?;
     loop {
-        let left_ns = span.until.map(|until| until.since_ns(now()));
+        let left_ns = span.until.map(|until| until.since_ns(disk::now()));
         while let Some(event) = reader.next().map_err(failed)? {
             let wanted =
                 span.since.is_none_or(|since| event.at >= since) && span.until.is_none_or(|end| event.at <= end);

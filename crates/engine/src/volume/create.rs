@@ -56,7 +56,7 @@ pub(super) fn make(host: &Host, name: &VolumeName, wanted: Wanted<'_>, durabilit
     if let Some(options) = &wanted.options {
         source::validate(options).map_err(|why| Error::Invalid(format!("create {name}: {why}")))?;
     }
-    let record = Volume { created: crate::container::now(), labels: wanted.labels, options: wanted.options };
+    let record = Volume { created: disk::now(), labels: wanted.labels, options: wanted.options };
     Ok(host.home.make_volume(name, &record, durability)?)
 }
 

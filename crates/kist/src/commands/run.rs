@@ -59,7 +59,7 @@ fn create_only(cli: &Cli, args: &Args) -> Result<u8, Report> {
 }
 
 fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
-    let host = cli.host()?;
+    let host = cli.open()?;
     let mut request = container::request(cli, &host, &RUN, args)?;
     let detach = args.on("detach");
     if detach && request.attach != Streams::default() {
@@ -76,6 +76,8 @@ fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let keys = args.parsed(&RUN, "detach-keys", str::parse::<DetachKeys>)?.unwrap_or_default();
     let auto_remove = request.host.auto_remove;
     let early = Early::new(&host, &request.host)?;
+    // While the monitor gets up.
+    cli.look_after(&host);
     let created = make(cli, &host, (&RUN, args), request, Some(early.id()))?;
     let console = if tty { terminal::size() } else { None };
     if detach {

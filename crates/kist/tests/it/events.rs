@@ -23,7 +23,10 @@ fn shape(event: &Value) -> String {
     // Which Docker 20.10 does not have yet.
     let keys: Vec<&str> = attributes.keys().map(String::as_str).filter(|key| *key != "execDuration").collect();
     let word = |name: &str| event[name].as_str().unwrap().to_owned();
-    let action = if word("Type") == "image" { format!("image {}", word("Action")) } else { word("Action") };
+    let action = match word("Type").as_str() {
+        "container" => word("Action"),
+        kind => format!("{kind} {}", word("Action")),
+    };
     format!("{action}({})", keys.join(","))
 }
 
@@ -111,6 +114,10 @@ const STORY: &[&[&str]] = &[
     &["run", "--network", "none", "--name", "none", "busybox", "nosuch"],
     &["rm", "none"],
     &["run", "--rm", "--network", "none", "--memory", "16m", "--memory-swap", "16m", "busybox", "tail", "/dev/zero"],
+    // Docker tells `create` of a volume that is there already, too: here it is not.
+    &["run", "--rm", "--network", "none", "-v", "vol:/vol:ro", "busybox", "true"],
+    &["run", "--rm", "--network", "none", "-v", "/anonymous", "busybox", "true"],
+    &["volume", "rm", "vol"],
     &["container", "prune", "-f"],
     &["tag", "busybox", "x:1"],
     &["rmi", "x:1"],
@@ -158,13 +165,40 @@ fn docker_tells_the_same_story() {
     let theirs = docker.ok(&["events", "--since", "0", "--until", "0s", "--format", "{{json .}}"]);
     let theirs = theirs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let shapes = |events: Vec<Value>| -> Vec<String> {
-        let ours = events.iter().filter(|event| ["container", "image"].contains(&event["Type"].as_str().unwrap()));
+        let ours =
+            events.iter().filter(|event| ["container", "image", "volume"].contains(&event["Type"].as_str().unwrap()));
         ours.map(shape).collect()
     };
     // Both loaded the image before the story.
     // Newer Dockers tell of the image of a commit besides its name.
     let ours = all(&kist).into_iter().filter(|event| event["Type"] != "image" || event["Action"] != "create");
     assert_eq!(shapes(ours.collect()).join("\n"), shapes(theirs.collect()).join("\n"));
+}
+
+#[test]
+fn networks_are_told_when_a_container_comes_and_goes() {
+    let kist = busybox();
+    kist.ok(&["network", "create", "front"]);
+    kist.ok(&["run", "--rm", "--network", "front", "busybox", "true"]);
+    kist.ok(&["run", "-d", "--name", "web", "busybox", "sleep", "1000"]);
+    kist.ok(&["network", "connect", "front", "web"]);
+    kist.ok(&["network", "disconnect", "front", "web"]);
+    kist.ok(&["rm", "-f", "web"]);
+    let told = all(&kist).into_iter().filter(|event| event["Type"] == "network").map(|event| {
+        let of = |name: &str| event["Actor"]["Attributes"][name].as_str().unwrap_or("nobody").to_owned();
+        let who = if of("container").len() == 64 { "somebody" } else { "nobody" };
+        format!("{} {} {} {who}\n", event["Action"].as_str().unwrap(), of("name"), of("type"))
+    });
+    expect![[r#"
+        create front bridge nobody
+        connect front bridge somebody
+        disconnect front bridge somebody
+        connect bridge bridge somebody
+        connect front bridge somebody
+        disconnect front bridge somebody
+        disconnect bridge bridge somebody
+    "#]]
+    .assert_eq(&told.collect::<String>());
 }
 
 #[test]

@@ -21,9 +21,10 @@ use rustix::io::Errno;
 use spec::address::Subnet;
 use spec::id::ContainerId;
 use spec::network::{Driver, Egress, Endpoint, GatewayMode, Network, Published};
+use sys::netlink::Family;
 
 use crate::error::NetworkError;
-use crate::netlink::{self, Answer, Batch, attribute, attributes, filter, string};
+use crate::netlink::{self, Answer, Batch, Socket, attribute, attributes, filter, string};
 use crate::{link, place, record};
 use nft::{Element, INET, Table};
 
@@ -77,7 +78,9 @@ pub fn are_whole(home: &Home) -> Result<bool, NetworkError> {
             nft::look_up_last(&mut batch, family, &heed::name(home));
         }
     }
-    let answers = filter(|socket| socket.ask(batch))?;
+    // By a socket of its own, closed at once: a command that still has one at its end, when its container's ports have just been taken
+    // out, waits for the kernel to forget them (see `filter`).
+    let answers = Socket::open(Family::Filter)?.ask(batch)?;
     let [table, chains, sentinels @ ..] = &answers[..] else { return Ok(false) };
     let told =
         |answer: &'_ Answer| answer.replies.first().and_then(|reply| attribute(reply.get(4..)?, 6).map(<[u8]>::to_vec));

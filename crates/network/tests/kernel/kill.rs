@@ -47,7 +47,7 @@ fn victim_of_networks() {
 fn victim_of_containers() {
     let Some(home) = dirs() else { return };
     let host = Host::at(home);
-    let network = record::find(&host.home, "net-br-z").unwrap();
+    let network = record::find(&host.home, &network::pool::docker(), "net-br-z").unwrap();
     let mut container = host.bare();
     container.journal = Some(Journal::open(&claims(&host.home)).unwrap());
     container.egress = Some(Egress { subnets: vec!["10.0.0.0/8".parse().unwrap()], names: Vec::new() });
@@ -62,7 +62,7 @@ fn networks_of_the_dead_are_whole_or_swept() {
     host.restore(&[]);
     let acts = testkit::for_each_kill(|faults| {
         victim(&host, "victim_of_networks", faults);
-        if let Ok(network) = record::find(&host.home, "net-br-a") {
+        if let Ok(network) = record::find(&host.home, &network::pool::docker(), "net-br-a") {
             record::remove(&host.home, &network).unwrap();
         }
         // The next command sweeps.

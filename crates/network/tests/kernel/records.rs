@@ -19,13 +19,14 @@ fn predefined_networks_are_made_once_and_bridge_takes_what_is_free() {
     tool("ip link add kist0 type bridge");
     tool("ip addr add 172.17.3.1/24 dev kist0");
     tool("ip route add blackhole 172.18.0.0/15");
-    let bridge = record::find(&host.home, "bridge").unwrap();
+    let bridge = record::find(&host.home, &network::pool::docker(), "bridge").unwrap();
     let Driver::Bridge(ours) = &bridge.driver else { panic!("{bridge:?}") };
     assert_eq!((ours.device.as_str(), bridge.pools[0].subnet.to_string()), ("kist1", "172.20.0.0/16".into()));
     assert_eq!(bridge.pools[0].gateway, Some(ip("172.20.0.1")));
-    let all: Vec<String> = record::all(&host.home).unwrap().into_iter().map(|network| network.name).collect();
+    let all: Vec<String> =
+        record::all(&host.home, &network::pool::docker()).unwrap().into_iter().map(|network| network.name).collect();
     assert_eq!(all, ["bridge", "host", "none"]);
-    assert_eq!(record::find(&host.home, "bridge").unwrap(), bridge);
+    assert_eq!(record::find(&host.home, &network::pool::docker(), "bridge").unwrap(), bridge);
     assert!(!tool("ip link").contains("kist1"), "its device comes with the first container");
     host.container(&[&bridge]);
     assert!(tool("ip link").contains("kist1"));
@@ -35,7 +36,9 @@ fn predefined_networks_are_made_once_and_bridge_takes_what_is_free() {
 fn networks_are_found_by_name_and_by_the_beginning_of_their_identifier() {
     let host = Host::new();
     let (a, b) = (host.created("br-a", &["172.30.0.0/24"]), host.created("br-b", &["172.30.1.0/24"]));
-    let found = |word: &str| record::find(&host.home, word).map(|network| network.name).map_err(|e| e.to_string());
+    let found = |word: &str| {
+        record::find(&host.home, &network::pool::docker(), word).map(|network| network.name).map_err(|e| e.to_string())
+    };
     assert_eq!(found("net-br-a"), Ok("net-br-a".into()));
     assert_eq!(found(a.id.as_str()), Ok("net-br-a".into()));
     assert_eq!(found(&b.id.as_str()[..8]), Ok("net-br-b".into()));
@@ -194,7 +197,7 @@ fn a_network_half_made_or_half_removed_is_not_there_and_is_swept() {
         let hit = armed.hit();
         drop(armed);
         assert_eq!(made.is_err() || removed.is_some_and(|removed| removed.is_err()), hit, "act {at}");
-        let is_there = record::find(&host.home, "net-br-a").is_ok();
+        let is_there = record::find(&host.home, &network::pool::docker(), "net-br-a").is_ok();
         if is_there {
             record::remove(&host.home, &network).unwrap();
         } else {

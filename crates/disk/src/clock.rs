@@ -4,7 +4,8 @@ use rustix::time::{ClockId, clock_gettime};
 use spec::time::Time;
 
 /// Now.
-pub(crate) fn now() -> Time {
+#[must_use]
+pub fn now() -> Time {
     let now = clock_gettime(ClockId::Realtime);
     Time::from_ns(now.tv_sec.saturating_mul(1_000_000_000).saturating_add(now.tv_nsec))
 }
