@@ -4,6 +4,7 @@
 //! The peers get private roots below one directory in `/var/tmp`, or where `KIST_BENCH_DIR` says, and private daemons on unix sockets and
 //! on loopback, stopped by their process numbers; nothing of them stays but the packages and the image that is pulled.
 
+mod build;
 mod crun;
 mod daemon;
 mod debian;
@@ -62,7 +63,7 @@ const QUICK: Effort = Effort {
 };
 
 /// Those of one set of engines, and `net`, for which each engine has a host of its own.
-const SCENES: [&str; 9] = ["run", "exec", "memory", "ps", "storm", "churn", "pull", "pull-zstd", NET];
+const SCENES: [&str; 10] = ["run", "exec", "memory", "ps", "storm", "churn", "pull", "pull-zstd", "build", NET];
 const NET: &str = "net";
 
 pub(crate) fn bench(args: &[&str]) -> Result<()> {

@@ -10,13 +10,14 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PACKAGES: [(&str, &str); 13] = [
+const PACKAGES: [(&str, &str); 14] = [
     ("docker.io", "/usr/sbin/dockerd"),
     ("docker.io", "/usr/bin/docker"),
     ("containerd", "/usr/bin/containerd"),
     ("runc", "/usr/sbin/runc"),
     ("crun", "/usr/bin/crun"),
     ("podman", "/usr/bin/podman"),
+    ("buildah", "/usr/bin/buildah"),
     ("busybox-static", "/bin/busybox"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("skopeo", "/usr/bin/skopeo"),

@@ -1,6 +1,7 @@
 //! What is measured. Every scene leaves the engines as it found them.
 
 use super::Effort;
+use super::build::build;
 use super::debian::Codec;
 use super::machine::{holdings, monitors};
 use super::peers::{Engine, Peers};
@@ -19,6 +20,7 @@ pub(super) fn play(scene: &str, peers: &Peers, effort: Effort) -> Result<()> {
         "ps" => ps(peers, effort),
         "storm" => storm(peers, effort),
         "churn" => churn(peers, effort),
+        "build" => build(peers, effort),
         "pull" => pull(peers, effort, Codec::Gzip),
         "pull-zstd" => pull(peers, effort, Codec::Zstd),
         _ => bail!("no scene {scene}"),
