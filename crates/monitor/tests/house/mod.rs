@@ -87,7 +87,7 @@ impl House {
     pub(crate) fn spawn(&self, made: &Made) -> Client {
         Berth::take(&self.home, &made.id)
             .unwrap()
-            .spawn(&self.home, &made.id, Ahead::Network)
+            .spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Network)
             .unwrap()
             .brief(&made.bundle)
             .unwrap()
@@ -98,7 +98,7 @@ impl House {
         loop {
             match Berth::take(&self.home, &made.id) {
                 Ok(berth) => {
-                    return berth.spawn(&self.home, &made.id, Ahead::Nothing).unwrap().brief(&made.bundle).unwrap();
+                    return berth.spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Nothing).unwrap().brief(&made.bundle).unwrap();
                 }
                 Err(ClientError::Living) => {
                     if let Some(client) = Client::connect(&self.home, &made.id).unwrap() {
