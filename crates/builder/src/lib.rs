@@ -8,6 +8,8 @@
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
 pub mod check;
+pub mod context;
+pub mod copy;
 pub mod dockerfile;
 pub mod ignore;
 mod machine;
