@@ -27,7 +27,7 @@ impl Stubs {
             for part in target.components().filter(|part| matches!(part, Component::Normal(_))) {
                 let parent = at.clone();
                 at.push(part);
-                if stubs.missing.contains(&at) || open(root, &at, OFlags::PATH) != Err(Errno::NOENT) {
+                if stubs.missing.contains(&at) || !matches!(open(root, &at, OFlags::PATH), Err(Errno::NOENT)) {
                     continue;
                 }
                 if let Ok(dir) = open(root, &parent, OFlags::PATH)
