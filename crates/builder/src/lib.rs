@@ -19,6 +19,6 @@ mod solve;
 
 pub use machine::{Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
 pub use request::{
-    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret, Variant,
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
 pub use solve::{BuildError, build};

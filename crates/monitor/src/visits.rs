@@ -14,8 +14,8 @@ use crate::log;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::chain;
 use crate::protocol::{
-    self, Ask, Attach, Failure, FailureKind, Given, Intent, MAX_BYTES, MAX_ENCLOSED_BYTES, Malformed, Replay, Size, Target,
-    Tell, Until,
+    self, Ask, Attach, Failure, FailureKind, Given, Intent, MAX_BYTES, MAX_ENCLOSED_BYTES, Malformed, Replay, Size,
+    Target, Tell, Until,
 };
 use crate::status::{Refused, Status, Verb};
 use crate::viewer::View;

@@ -399,8 +399,9 @@ fn start_again() {
         // Whoever comes while the last monitor is going either reaches it or finds its place free; reached on its way out, it may be
         // gone before it hears the last word.
         let client = house.reach(&container);
-        let asked =
-            client.ask(&Ask::Wait(Until::NextExit), &[]).and_then(|()| client.ask(&Ask::Start { console: None, given: Vec::new() }, &[]));
+        let asked = client
+            .ask(&Ask::Wait(Until::NextExit), &[])
+            .and_then(|()| client.ask(&Ask::Start { console: None, given: Vec::new() }, &[]));
         match asked.and_then(|()| client.tell_within(Duration::from_secs(20))) {
             Ok(Tell::Started { .. }) => {
                 assert_eq!(exited(&client).code, 0);

@@ -46,7 +46,8 @@ fn serve(listener: &UnixListener, stop: &UnixStream, socket: &std::path::Path) {
         }
         let Ok((its, _)) = listener.accept() else { continue };
         // One whom nobody answers sees the connection end, as where there is no agent.
-        let _ = its.set_nonblocking(false).and_then(|()| UnixStream::connect(socket)).and_then(|agents| pass(its, agents));
+        let _ =
+            its.set_nonblocking(false).and_then(|()| UnixStream::connect(socket)).and_then(|agents| pass(its, agents));
     }
 }
 

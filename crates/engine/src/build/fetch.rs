@@ -37,7 +37,8 @@ pub(super) fn fetch(
         if total > done {
             return Err(Error::Invalid(format!("{} ended after {done} of {total} bytes", shown(url))));
         }
-        let headers: BTreeMap<String, String> = body.etag.clone().map(|etag| ("etag".to_owned(), etag)).into_iter().collect();
+        let headers: BTreeMap<String, String> =
+            body.etag.clone().map(|etag| ("etag".to_owned(), etag)).into_iter().collect();
         Ok(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, headers })
     })
 }

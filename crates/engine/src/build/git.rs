@@ -55,7 +55,8 @@ pub(super) fn git(
             return Err(Error::Invalid(format!("{text:?} is no address or reference of git")));
         }
     }
-    let failed = |error: Error| Error::Other(format!("failed to fetch remote {}", shown(&wanted.remote)), Box::new(error));
+    let failed =
+        |error: Error| Error::Other(format!("failed to fetch remote {}", shown(&wanted.remote)), Box::new(error));
     say.words(&["init", "--quiet"])?;
     say.words(&["remote", "add", "origin", &wanted.remote])?;
     let is_commit = matches!(reference.len(), 40 | 64) && reference.bytes().all(|b| b.is_ascii_hexdigit());
@@ -64,7 +65,8 @@ pub(super) fn git(
         Ok(_) => say.words(&["checkout", "--quiet", "--force", "FETCH_HEAD"])?,
         // Not every server gives out a commit by its name: then it is among all there is.
         Err(_) if is_commit => {
-            say.words(&["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"]).map_err(failed)?;
+            say.words(&["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"])
+                .map_err(failed)?;
             say.words(&["checkout", "--quiet", "--force", reference]).map_err(failed)?
         }
         Err(error) => return Err(failed(error)),
@@ -85,7 +87,8 @@ fn find(env: &[(String, String)]) -> Result<PathBuf, Error> {
     let mut places = path.split(':').filter(|dir| dir.starts_with('/')).map(|dir| Path::new(dir).join(GIT));
     places.find(|place| place.metadata().is_ok_and(|meta| meta.is_file())).ok_or_else(|| {
         Error::NotFound(
-            "git is not installed on this machine, and builds from git repositories need it: install the package git".into(),
+            "git is not installed on this machine, and builds from git repositories need it: install the package git"
+                .into(),
         )
     })
 }
@@ -132,7 +135,9 @@ impl Say<'_> {
         #[expect(clippy::disallowed_methods, reason = "git's protocols are spoken by git")]
         let mut command = Command::new(self.program);
         command.env_clear().current_dir(self.into);
-        command.envs(self.env.iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str())).map(|(name, value)| (name, value)));
+        command.envs(
+            self.env.iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str())).map(|(name, value)| (name, value)),
+        );
         command.envs([
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_CONFIG_GLOBAL", "/dev/null"),

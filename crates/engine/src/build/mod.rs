@@ -5,9 +5,11 @@
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
 
 mod agent;
+pub mod cache;
 mod fetch;
 pub mod finish;
 mod git;
+pub mod history;
 mod image;
 mod mounts;
 pub mod output;

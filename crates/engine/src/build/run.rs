@@ -198,7 +198,9 @@ fn place(
         bundle.process.env.push(bundle::DEFAULT_PATH.into());
     }
     let replaced = |target: &Path| {
-        own.iter().any(|made| made.mount.target == target || (made.mount.target == Path::new("/dev") && target.starts_with("/dev")))
+        own.iter().any(|made| {
+            made.mount.target == target || (made.mount.target == Path::new("/dev") && target.starts_with("/dev"))
+        })
     };
     bundle.mounts.retain(|mount| !replaced(&mount.target));
     let mut all: Vec<Made> = bundle.mounts.drain(..).map(|mount| Made { mount, tree: None }).chain(own).collect();
@@ -285,11 +287,7 @@ fn follow(
 }
 
 /// Whether more may come.
-fn pass(
-    stream: &OwnedFd,
-    demux: &mut Demux,
-    out: &mut (dyn FnMut(Stream, &[u8]) + Send),
-) -> Result<bool, Error> {
+fn pass(stream: &OwnedFd, demux: &mut Demux, out: &mut (dyn FnMut(Stream, &[u8]) + Send)) -> Result<bool, Error> {
     let mut buffer = [0_u8; 32 * 1024];
     let count = match recv(stream, &mut buffer[..], RecvFlags::empty()) {
         Ok((0, _)) | Err(rustix::io::Errno::CONNRESET) => return Ok(false),

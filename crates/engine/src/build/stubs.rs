@@ -55,7 +55,9 @@ impl Stubs {
             }
         }
         for parent in changed {
-            if let (Some(times), Ok(dir)) = (self.parents.get(parent), open(root, parent, OFlags::RDONLY | OFlags::DIRECTORY)) {
+            if let (Some(times), Ok(dir)) =
+                (self.parents.get(parent), open(root, parent, OFlags::RDONLY | OFlags::DIRECTORY))
+            {
                 let _ = futimens(&dir, times);
             }
         }

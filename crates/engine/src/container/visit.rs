@@ -52,8 +52,7 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Reached, Error
         match Berth::take(&host.home, id) {
             Ok(berth) => {
                 let record = find::record(host, id)?;
-                let spawned =
-                    berth.spawn(&host.home, id, Whose::Container, ahead(&record.config.host));
+                let spawned = berth.spawn(&host.home, id, Whose::Container, ahead(&record.config.host));
                 let spawned = spawned.map_err(Error::other(SPAWNING))?;
                 return brief(host, &record, spawned).map(Reached::Spawned);
             }

@@ -253,7 +253,9 @@ fn files_follow_networks_in_place_and_keep_what_the_container_wrote() {
     let (one, two) = (endpoint("172.17.0.2", None), endpoint("10.0.0.2", None));
     let facts =
         |asks| Facts { endpoints: std::slice::from_ref(&one), links: &[], gateways: &[], asks, defaults: &defaults };
-    let written = write(&home.container(&config.id), &config, &facts(Asks::Servers), Root { uid: 100_000, gid: 100_001 }).unwrap();
+    let written =
+        write(&home.container(&config.id), &config, &facts(Asks::Servers), Root { uid: 100_000, gid: 100_001 })
+            .unwrap();
     let inode = || rustix::fs::stat(dir.join("hosts")).unwrap().st_ino;
     let (before, text) = (inode(), |name: &str| std::fs::read_to_string(dir.join(name)).unwrap());
     assert_eq!(text("hostname"), "web\n");

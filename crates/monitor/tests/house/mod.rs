@@ -98,7 +98,11 @@ impl House {
         loop {
             match Berth::take(&self.home, &made.id) {
                 Ok(berth) => {
-                    return berth.spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Nothing).unwrap().brief(&made.bundle).unwrap();
+                    return berth
+                        .spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Nothing)
+                        .unwrap()
+                        .brief(&made.bundle)
+                        .unwrap();
                 }
                 Err(ClientError::Living) => {
                     if let Some(client) = Client::connect(&self.home, &made.id).unwrap() {

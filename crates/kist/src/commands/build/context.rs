@@ -131,7 +131,8 @@ fn is_tar_header(head: &[u8]) -> bool {
     }
     let field: String = block[148..156].iter().map(|byte| char::from(*byte)).collect();
     let wanted = u32::from_str_radix(field.trim_matches([' ', '\0']), 8);
-    let sum: u32 = (0..).zip(block).map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
+    let sum: u32 =
+        (0..).zip(block).map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
     wanted == Ok(sum)
 }
 
@@ -143,7 +144,8 @@ pub(super) fn is_remote(context: &str) -> bool {
     }
     // `user@host:path`, as ssh writes it.
     context.split_once('@').is_some_and(|(user, rest)| {
-        let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let plain =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         plain(user) && rest.split_once(':').is_some_and(|(host, path)| plain(host) && !path.is_empty())
     })
 }

@@ -54,7 +54,9 @@ pub(crate) static BUILDX_INSPECT: Verb = Verb {
     flags: &[&[flag("bootstrap", Takes::Switch, "Ensure builder has booted before inspecting")]],
     run: |_: &Cli, args: &Args| -> Result<u8, Report> {
         if let Some(name) = args.words().first().filter(|name| *name != "default") {
-            return Err(Report::plain(format!("ERROR: no builder {name:?} found: there is one, and it is called default")));
+            return Err(Report::plain(format!(
+                "ERROR: no builder {name:?} found: there is one, and it is called default"
+            )));
         }
         say("Name:   default\nDriver: kist\n\nNodes:\nName:             default\nEndpoint:         default");
         say(&format!("Status:           running\nBuildKit version: {VERSION}\nPlatforms:        {}", machine()));

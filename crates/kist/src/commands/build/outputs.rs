@@ -210,20 +210,22 @@ pub(super) fn cache_to(cli: &Cli, text: &str) -> Result<CacheTo, Report> {
         Some("inline") => Ok(CacheTo::Inline),
         Some("registry") => Ok(CacheTo::Registry(of("ref")?, max)),
         Some("local") => Ok(CacheTo::Local(cli.working_dir().join(of("dest")?), max)),
-        Some(other) => Err(wrong(format!(
-            "--cache-to type={other} is not there in kist: there are inline, local and registry"
-        ))),
+        Some(other) => {
+            Err(wrong(format!("--cache-to type={other} is not there in kist: there are inline, local and registry")))
+        }
     }
 }
 
 /// `--attest`, `--provenance`, `--sbom`; what was switched off is not among them.
 pub(super) fn attests(args: &Args) -> Result<Vec<Attest>, Report> {
     let mut all: BTreeMap<String, Option<Attest>> = BTreeMap::new();
-    let shorthand = |kind: &str| args.text(kind).map(|text| match text {
-        text if is_true(text) => format!("type={kind}"),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => format!("type={kind},disabled=true"),
-        text => format!("type={kind},{text}"),
-    });
+    let shorthand = |kind: &str| {
+        args.text(kind).map(|text| match text {
+            text if is_true(text) => format!("type={kind}"),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => format!("type={kind},disabled=true"),
+            text => format!("type={kind},{text}"),
+        })
+    };
     let typed = args.list("attest").into_iter().map(str::to_owned);
     for text in typed.chain(shorthand("provenance")).chain(shorthand("sbom")) {
         let mut attributes = pairs(&fields(&text))?;

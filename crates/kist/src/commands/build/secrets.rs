@@ -45,7 +45,8 @@ pub(super) fn secret(cli: &Cli, text: &str) -> Result<(String, Secret), Report> 
     }
     let typed = path.unwrap_or_default();
     let path = cli.working_dir().join(&typed);
-    let found = std::fs::metadata(&path).map_err(|_| wrong(format!("failed to stat {typed}: stat {typed}: no such file or directory")))?;
+    let found = std::fs::metadata(&path)
+        .map_err(|_| wrong(format!("failed to stat {typed}: stat {typed}: no such file or directory")))?;
     if found.len() > SECRET_MAX_BYTES {
         return Err(wrong(format!("secret {typed} too big. max size 500KB")));
     }
@@ -57,15 +58,15 @@ pub(super) fn ssh(cli: &Cli, text: &str) -> Result<(String, PathBuf), Report> {
     let (id, paths) = text.split_once('=').unwrap_or((text, ""));
     let id = if id.is_empty() { "default" } else { id };
     let path = match paths {
-        "" => cli.variable("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).ok_or_else(|| {
-            Report::plain("ERROR: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set")
-        })?,
+        "" => cli
+            .variable("SSH_AUTH_SOCK")
+            .filter(|path| !path.is_empty())
+            .ok_or_else(|| Report::plain("ERROR: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set"))?,
         one => one.to_owned(),
     };
     let path = cli.working_dir().join(path);
-    let is_socket = std::fs::metadata(&path).is_ok_and(|found| {
-        std::os::unix::fs::FileTypeExt::is_socket(&found.file_type())
-    });
+    let is_socket =
+        std::fs::metadata(&path).is_ok_and(|found| std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()));
     if !is_socket {
         return Err(Report::plain(format!(
             "ERROR: --ssh {text}: {} is not the socket of an ssh agent\n  keys themselves are not there yet in kist: add them to an agent, `eval $(ssh-agent); ssh-add KEY`",

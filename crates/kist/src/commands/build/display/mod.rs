@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use builder::progress::{Progress, Warning};
 
+pub(super) use raw::of_warning;
+
 use crate::terminal;
 use plain::Plain;
 use raw::Raw;
@@ -67,10 +69,24 @@ pub(crate) struct Look {
     pub(crate) log_lines: usize,
 }
 
+/// What was drawn, and what is kept of it.
+#[derive(Default)]
+pub(crate) struct Drawn {
+    /// What was warned of.
+    pub(crate) warnings: Vec<Warning>,
+    /// Steps in all, of which so many were known.
+    pub(crate) steps: (usize, usize),
+    /// As lines, for the history: the last of them.
+    pub(crate) log: String,
+}
+
+/// So much of them.
+const LOG_MAX_BYTES: usize = 256 << 10;
+
 /// The thread that draws.
 pub(crate) struct Display {
     sender: Sender<Progress>,
-    drawing: JoinHandle<Vec<Warning>>,
+    drawing: JoinHandle<Drawn>,
 }
 
 impl Display {
@@ -85,8 +101,8 @@ impl Display {
         self.sender.clone()
     }
 
-    /// Draws the last of it. Answers what was warned of. All senders must be gone.
-    pub(crate) fn finish(self) -> Vec<Warning> {
+    /// Draws the last of it. All senders must be gone.
+    pub(crate) fn finish(self) -> Drawn {
         drop(self.sender);
         self.drawing.join().unwrap_or_default()
     }
@@ -100,7 +116,7 @@ enum Pen {
     Nothing,
 }
 
-fn draw(look: Look, receiver: &Receiver<Progress>) -> Vec<Warning> {
+fn draw(look: Look, receiver: &Receiver<Progress>) -> Drawn {
     let mut trace = Trace::new(look.log_lines, look.mode == Mode::Tty);
     let mut pen = match look.mode {
         Mode::Tty => Pen::Tty(Tty::new(look)),
@@ -108,6 +124,7 @@ fn draw(look: Look, receiver: &Receiver<Progress>) -> Vec<Warning> {
         Mode::RawJson => Pen::Raw(Raw),
         Mode::Quiet => Pen::Nothing,
     };
+    let mut history = History { trace: Trace::new(look.log_lines, false), pen: Plain::default(), text: String::new() };
     let mut drawn: Option<Instant> = None;
     loop {
         let told = receiver.recv_timeout(TICK);
@@ -118,16 +135,17 @@ fn draw(look: Look, receiver: &Receiver<Progress>) -> Vec<Warning> {
             if let Pen::Raw(raw) = &pen {
                 write(&raw.line(&event));
             }
+            history.trace.learn(event.clone());
             trace.learn(event);
         }
         if over || ticked || waited {
             drawn = Some(Instant::now());
-            let text = match &mut pen {
+            history.draw();
+            write(&match &mut pen {
                 Pen::Tty(tty) => tty.draw(&mut trace, terminal::size(), over),
                 Pen::Plain(plain) => plain.draw(&mut trace),
                 Pen::Raw(_) | Pen::Nothing => String::new(),
-            };
-            write(&text);
+            });
         }
         if over {
             break;
@@ -136,7 +154,26 @@ fn draw(look: Look, receiver: &Receiver<Progress>) -> Vec<Warning> {
     if matches!(look.mode, Mode::Tty | Mode::Plain) {
         write(&trace.failures());
     }
-    trace.warnings
+    let cached = trace.steps.values().filter(|step| step.vertex.cached).count();
+    Drawn { steps: (trace.steps.len(), cached), warnings: trace.warnings, log: history.text }
+}
+
+/// What is kept for later, however it is shown now.
+struct History {
+    trace: Trace,
+    pen: Plain,
+    text: String,
+}
+
+impl History {
+    fn draw(&mut self) {
+        self.text.push_str(&self.pen.draw(&mut self.trace));
+        if self.text.len() > 2 * LOG_MAX_BYTES {
+            let at = self.text.len() - LOG_MAX_BYTES;
+            let line = self.text.as_bytes()[at..].iter().position(|byte| *byte == b'\n').map_or(at, |n| at + n + 1);
+            self.text.drain(..line);
+        }
+    }
 }
 
 fn write(text: &str) {

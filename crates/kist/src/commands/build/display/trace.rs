@@ -89,7 +89,7 @@ impl Step {
     }
 
     /// How long it took, or has taken by now.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.vertex.started.map_or(0.0, |started| seconds(started, self.vertex.completed.unwrap_or_else(now)))
     }
 
@@ -136,7 +136,10 @@ impl Trace {
         let log_lines = self.log_lines;
         let step = self.steps.entry(digest.clone()).or_insert_with(|| {
             // As it was before it began.
-            Step::new(Vertex { started: None, completed: None, cached: false, error: None, ..vertex.clone() }, log_lines)
+            Step::new(
+                Vertex { started: None, completed: None, cached: false, error: None, ..vertex.clone() },
+                log_lines,
+            )
         });
         if vertex.started.is_some() {
             if !step.is_started() {
@@ -188,7 +191,13 @@ impl Trace {
             step.term.write(&log.bytes);
         }
         let after = step.vertex.started.map_or(0.0, |started| seconds(started, log.at));
-        let digits = if after < 10.0 { 3 } else if after < 100.0 { 2 } else { 1 };
+        let digits = if after < 10.0 {
+            3
+        } else if after < 100.0 {
+            2
+        } else {
+            1
+        };
         for piece in log.bytes.split_inclusive(|byte| *byte == b'\n') {
             let is_whole = piece.ends_with(b"\n");
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
@@ -230,11 +239,11 @@ impl Trace {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "tenths of seconds are shown")]
-pub(super) fn seconds(from: Time, to: Time) -> f64 {
+pub(crate) fn seconds(from: Time, to: Time) -> f64 {
     to.since_ns(from).max(0) as f64 / 1e9
 }
 
-pub(super) fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
