@@ -15,7 +15,7 @@ use disk::{Durability, read, write};
 use runtime::cgroup::{Cgroup, OomWatch};
 use runtime::{Launch, Launched, launch};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
-use spec::bundle::Namespace;
+use spec::bundle::{Bundle, Namespace};
 use spec::event::ContainerAct;
 use spec::time::Time;
 use store::{Mount, Store};
@@ -59,6 +59,9 @@ pub(crate) struct Run {
     /// How it ended, while its output is still read.
     ended: Option<Fate>,
 }
+
+/// A root file system, and mounts that are given beside it.
+type Rooted = (OwnedFd, Vec<(Given, OwnedFd)>);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,12 +151,7 @@ impl Owner {
             }
         }
         let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
-        let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
-        let (root, given): (Vec<_>, Vec<_>) = given.into_iter().partition(|(what, _)| *what == Given::Root);
-        let rootfs = match root.into_iter().next() {
-            Some((_, root)) => root,
-            None => store.mount(&self.id, mount).map_err(StartError::Rootfs)?,
-        };
+        let (rootfs, given) = self.rootfs(&store, &bundle, given)?;
         let made = mounts::make(&self.home, &store, &bundle, given)?;
         let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
         let staging = self.sandbox.clone();
@@ -205,6 +203,17 @@ impl Owner {
         self.begin(life, terminal.map_or(ours, hub::Stdio::Terminal))?;
         self.note(ContainerAct::Start);
         Ok((life.pid, warned))
+    }
+
+    /// The root file system, which may be among what is given, and the rest of that.
+    fn rootfs(&self, store: &Store, bundle: &Bundle, given: Vec<(Given, OwnedFd)>) -> Result<Rooted, StartError> {
+        let (root, rest): (Vec<_>, Vec<_>) = given.into_iter().partition(|(what, _)| *what == Given::Root);
+        let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
+        let root = match root.into_iter().next() {
+            Some((_, root)) => root,
+            None => store.mount(&self.id, mount).map_err(StartError::Rootfs)?,
+        };
+        Ok((root, rest))
     }
 
     fn begin(&mut self, life: Life, stdio: hub::Stdio) -> Result<(), StartError> {

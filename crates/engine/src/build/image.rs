@@ -36,13 +36,13 @@ fn unresolved(name: &str, error: Error) -> Error {
     let Ok(reference) = name.parse::<Reference>() else { return error };
     let (familiar, canonical) = (reference.familiar(), reference.to_string());
     let doing = format!("{familiar}: failed to resolve source metadata for {canonical}");
-    match error {
-        Error::NotFound(text) if text.contains("pull access denied") => Error::NotFound(format!(
-            "{doing}: pull access denied, repository does not exist or may require authorization: {text}"
-        )),
-        Error::NotFound(_) => Error::NotFound(format!("{doing}: {canonical}: not found")),
-        other => Error::Other(doing, Box::new(other)),
-    }
+    let Error::NotFound(text) = &error else { return Error::Other(doing, Box::new(error)) };
+    Error::NotFound(match text.split_once("pull access denied") {
+        Some(_) => {
+            format!("{doing}: pull access denied, repository does not exist or may require authorization: {text}")
+        }
+        None => format!("{doing}: {canonical}: not found"),
+    })
 }
 
 /// How far each layer is, in BuildKit's words: a line for its download, one for what is unpacked of it.

@@ -312,9 +312,11 @@ fn pass(stream: &OwnedFd, demux: &mut Demux, out: &mut (dyn FnMut(Stream, &[u8])
 
 /// One answer; some are its end. What could not be executed is the command's own fault, and told as runc tells it BuildKit.
 fn hear(client: &Client, out: &mut (dyn FnMut(Stream, &[u8]) + Send)) -> Result<Option<Ended>, Error> {
-    let tell = client.tell().map_err(|error| match error {
-        ClientError::Gone => Error::Conflict("the command's monitor was lost, and the command with it".into()),
-        other => Error::other("listening to the command's monitor")(other),
+    let tell = client.tell().map_err(|error| {
+        if matches!(error, ClientError::Gone) {
+            return Error::Conflict("the command's monitor was lost, and the command with it".into());
+        }
+        Error::other("listening to the command's monitor")(error)
     })?;
     match tell {
         Tell::Exited(exit) if exit.oom_killed => Ok(Some(Ended::OutOfMemory)),

@@ -79,10 +79,8 @@ fn is_empty(stat: &rustix::fs::Stat) -> bool {
 }
 
 fn removal(stat: &rustix::fs::Stat) -> AtFlags {
-    match FileType::from_raw_mode(stat.st_mode) {
-        FileType::Directory => AtFlags::REMOVEDIR,
-        _ => AtFlags::empty(),
-    }
+    let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+    if is_directory { AtFlags::REMOVEDIR } else { AtFlags::empty() }
 }
 
 fn times(stat: &rustix::fs::Stat) -> Timestamps {

@@ -362,13 +362,7 @@ mod tests {
 
             Run 'kist --help' for what there is"#]],
         );
-        check(
-            "image build x",
-            expect![[r#"
-            kist: 'kist image build' is not there yet
-
-            Run 'kist --help' for what there is"#]],
-        );
+        check("image build x", expect!["build: x"]);
         check(
             "ps x",
             expect![[r#"
@@ -481,6 +475,7 @@ mod tests {
                   run         Create and run a new container from an image
                   exec        Execute a command in a running container
                   ps          List containers
+                  build       Build an image from a Dockerfile
                   pull        Download an image from a registry
                   push        Upload an image to a registry
                   images      List images
@@ -491,6 +486,8 @@ mod tests {
                   info        Display system-wide information
 
                 Management Commands:
+                  builder     Manage builds
+                  buildx      Build images, in the words of Docker's plugin
                   container   Manage containers
                   image       Manage images
                   network     Manage networks

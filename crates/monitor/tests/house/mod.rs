@@ -120,7 +120,7 @@ impl House {
     }
 
     pub(crate) fn start(&self, client: &Client) -> i32 {
-        match self.call(client, &Ask::Start { console: None }) {
+        match self.call(client, &Ask::Start { console: None, given: Vec::new() }) {
             Tell::Started { pid, .. } => pid,
             other @ (Tell::Attached
             | Tell::Detached

@@ -112,7 +112,7 @@ impl Sift {
         let keys = ["until", "unused-for", "id", "description", "type", "shared", "private", "inuse"];
         filters.accept(&keys).map_err(bad_filter)?;
         let mut unused_since = None;
-        for text in filters.values("until").into_iter().chain(filters.values("unused-for")) {
+        for text in filters.values("until").chain(filters.values("unused-for")) {
             unused_since =
                 Some(moment(text, jiff::Timestamp::now()).map_err(|why| Report::plain(format!("ERROR: {why}")))?);
         }
@@ -120,9 +120,7 @@ impl Sift {
     }
 
     fn wants(&self, one: &Cached) -> bool {
-        let any = |key: &str, fits: &dyn Fn(&str) -> bool| {
-            !self.filters.has(key) || self.filters.values(key).into_iter().any(|value| fits(value))
-        };
+        let any = |key: &str, fits: &dyn Fn(&str) -> bool| !self.filters.has(key) || self.filters.values(key).any(fits);
         let flag = |key: &str, is: bool| any(key, &|value| (value != "false" && value != "0") == is);
         self.unused_since.is_none_or(|since| one.last_used < since)
             && any("id", &|value| one.id.starts_with(value))

@@ -260,9 +260,24 @@ mod tests {
         check("type=tar,dest=a.tar", expect![[r#"Tar(File("a.tar"))"#]]);
         check("type=local,dest=/x", expect![[r#"Local("/x")"#]]);
         check("type=local", expect!["ERROR: dest is required for local exporter"]);
-        check("type=image,name=a,push=true", expect![[""]]);
-        check("type=registry", expect![[""]]);
-        check("type=oci,dest=o.tar", expect![[""]]);
+        check(
+            "type=image,name=a,push=true",
+            expect![[
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes }"#
+            ]],
+        );
+        check(
+            "type=registry",
+            expect![[
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes }"#
+            ]],
+        );
+        check(
+            "type=oci,dest=o.tar",
+            expect![[
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: File("o.tar") }"#
+            ]],
+        );
         check("type=nothing", expect![[r#"ERROR: failed to solve: exporter "nothing" could not be found"#]]);
         check("dest=x", expect!["ERROR: type is required for output"]);
         check("type=cacheonly", expect!["CacheOnly"]);

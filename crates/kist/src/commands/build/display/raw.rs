@@ -30,10 +30,8 @@ fn sparse(value: Value) -> Value {
     let empty = |value: &Value| {
         value.is_null() || value == &json!(false) || value == &json!("") || value.as_array().is_some_and(Vec::is_empty)
     };
-    match value {
-        Value::Object(map) => Value::Object(map.into_iter().filter(|(_, value)| !empty(value)).collect()),
-        other => other,
-    }
+    let Value::Object(map) = value else { return value };
+    Value::Object(map.into_iter().filter(|(_, value)| !empty(value)).collect())
 }
 
 fn of_vertex(vertex: &Vertex) -> Value {
