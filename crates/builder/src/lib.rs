@@ -8,6 +8,8 @@
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
 pub mod check;
+pub mod context;
+pub mod copy;
 pub mod dockerfile;
 pub mod ignore;
 mod machine;
@@ -17,6 +19,6 @@ mod solve;
 
 pub use machine::{Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
 pub use request::{
-    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret, Variant,
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
 pub use solve::{BuildError, build};
