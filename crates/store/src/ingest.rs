@@ -76,7 +76,8 @@ pub(crate) fn ingest(
         return corrupt("a layer's content", &want.0, &diff_id.0);
     }
     let Applied { entries, bytes, xattrs_left_out, .. } = applied;
-    let record = LayerRecord { diff_id, parent: wanted.parent, entries, bytes, tar_bytes, xattrs_left_out };
+    let record =
+        LayerRecord { diff_id, parent: wanted.parent, entries, bytes, tar_bytes, xattrs_left_out, built: None };
     write(place.path(), &record, Durability::Volatile).map_err(StoreError::from)?;
     Ok((place, record))
 }
@@ -155,8 +156,12 @@ impl Store {
     }
 }
 
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+pub(crate) fn now() -> Time {
+    time(SystemTime::now())
+}
+
+pub(crate) fn time(at: SystemTime) -> Time {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 

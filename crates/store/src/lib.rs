@@ -51,5 +51,5 @@ pub use remove::{Remove, RemoveError, Removed, Several};
 pub use save::SaveError;
 pub use step::{Step, StepLayer, StepRecord};
 pub use store::{Store, StoreError};
-pub use usage::{ImageUsage, Usage};
+pub use usage::{ImageUsage, StepUsage, Usage};
 pub use walk::{Extent, extent};
