@@ -12,6 +12,7 @@ use super::names::{self, Platforms};
 use super::stages::{Command, PATH, Stage, empty_image};
 use super::{Described, Planner, Wanted, go, suggest};
 use crate::dockerfile::ast::{self, Instruction, Span};
+use crate::dockerfile::parse_trigger;
 use crate::{BuildContext, WantedImage};
 
 /// Stages that mean something else (BuildKit `namedContextFunc`).
@@ -122,7 +123,7 @@ impl Planner<'_> {
         let described = if wanted.is_empty() { Vec::new() } else { self.facts.describe(&wanted) };
         for (base, described) in bases.into_iter().zip(described) {
             let (stage, span) = (base.stage, self.stages.all[base.stage].span);
-            let described = described.map_err(|error| self.not_there(stage, &base.reference, error).at(span))?;
+            let described = described.map_err(|error| self.not_there(stage, error).at(span))?;
             self.begin_with_image(base, described);
         }
         Ok(())
@@ -162,12 +163,11 @@ impl Planner<'_> {
         WantedImage { name: name.to_owned(), platform: platform.clone(), pull: self.request.pull }
     }
 
-    fn not_there(&self, stage: usize, reference: &Reference, error: crate::MachineError) -> PlanError {
+    fn not_there(&self, stage: usize, error: crate::MachineError) -> PlanError {
         let name = self.stages.all[stage].base_name.clone();
         let mut near = self.stages.names();
         near.extend(COMMON.iter().flat_map(|name| [(*name).to_owned(), format!("{name}:latest")]));
-        let message = format!("{name}: failed to resolve source metadata for {reference}: {error}");
-        let message = suggest::with(message, &name, near.iter().map(String::as_str));
+        let message = suggest::with(error.to_string(), &name, near.iter().map(String::as_str));
         PlanError { source: Some(Box::new(error)), ..PlanError::new(message) }
     }
 
@@ -230,9 +230,9 @@ impl Planner<'_> {
         };
         let described = self.facts.describe(std::slice::from_ref(&wanted)).pop();
         let Some(described) = described else { return Err(PlanError::new(format!("{reference}: not found"))) };
-        let described = described.map_err(|error| PlanError {
-            source: None,
-            ..PlanError::new(format!("failed to resolve source metadata for {reference}: {error}"))
+        let described = described.map_err(|error| {
+            let message = error.to_string();
+            PlanError { source: Some(Box::new(error)), ..PlanError::new(message) }
         })?;
         if let Some(digest) = described.digest {
             self.images.push((reference.to_string(), digest));
@@ -277,9 +277,11 @@ impl Planner<'_> {
         let mut triggers = Vec::new();
         let of_image = std::mem::take(&mut self.stages.all[at].state.image.config.on_build);
         for text in of_image {
-            let read = crate::dockerfile::trigger(&text, self.words.escape);
-            let said = read.map_err(|mistake| PlanError::new(mistake.fault.to_string()).at(span))?;
-            triggers.push(said);
+            let value = parse_trigger(&text).map_err(|fault| PlanError::from(fault).at(span))?;
+            let keyword = text.split_whitespace().next().unwrap_or_default().to_owned();
+            // Shown as one line, as any instruction is.
+            let original = text.lines().next().unwrap_or_default().to_owned();
+            triggers.push(ast::Spanned { value, keyword, original, span, comments: Vec::new() });
         }
         if let Some(base) = self.stages.all[at].base {
             for command in &self.stages.all[base].commands {
