@@ -18,11 +18,10 @@ mod turn;
 
 pub use du::{Kind, Row, du};
 pub(crate) use mounts::{CacheMount, Seed, Wanted as WantedMount};
-pub use prune::{Keep, Prune, Pruned, prune};
-pub(crate) use prune::trim;
+pub use prune::{Keep, Prune, Pruned, prune, trim};
 pub(crate) use session::Session;
-pub use session::sweep;
-pub(crate) use turn::{Turn, take};
+pub use session::{may_have_died, sweep};
+pub(crate) use turn::take;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -51,6 +50,9 @@ pub enum CacheError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What a cache mount shall begin with.
+    #[error("cannot fill a cache mount from {0}: {1}")]
+    Seed(String, String),
     /// Somebody no longer wants it.
     #[error("context canceled")]
     Cancelled,

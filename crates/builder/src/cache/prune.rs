@@ -71,8 +71,12 @@ pub fn prune(store: &Store, wanted: &Prune) -> Result<Pruned, CacheError> {
     Ok(pruned)
 }
 
-/// Removes the least recently used until all takes no more than `limit_bytes`. What images have takes nothing.
-pub(crate) fn trim(store: &Store, limit_bytes: u64) -> Result<(), CacheError> {
+/// Removes the least recently used until all takes no more than `limit_bytes`. What images have takes nothing. For after a build that made
+/// something.
+///
+/// # Errors
+/// [`CacheError`].
+pub fn trim(store: &Store, limit_bytes: u64) -> Result<(), CacheError> {
     let keep = Keep::Nothing;
     prune(store, &Prune { keep, until: None, ids: Vec::new(), kind: None, keep_bytes: limit_bytes.max(1) }).map(|_| ())
 }

@@ -7,7 +7,6 @@
 mod args;
 mod copy;
 mod dispatch;
-mod dump;
 mod env;
 mod error;
 mod git;
@@ -34,9 +33,11 @@ use spec::platform::Platform;
 use spec::time::Time;
 
 use crate::dockerfile::ast::Dockerfile;
+pub(crate) use crate::Described;
 use crate::{MachineError, NoCache, Request, WantedImage};
 
 pub use error::PlanError;
+pub(crate) use git::parse as git_source;
 use env::Env;
 use graph::{Graph, Step, Tree};
 use names::Platforms;
@@ -74,14 +75,6 @@ pub(crate) struct Wanted {
     pub(crate) image: WantedImage,
     /// What this is called while it goes on.
     pub(crate) shown: String,
-}
-
-/// What is known of an image.
-#[derive(Clone, Debug)]
-pub(crate) struct Described {
-    /// Of the index or manifest its name means, if it has one.
-    pub(crate) digest: Option<Digest>,
-    pub(crate) config: ImageConfig,
 }
 
 /// Who knows images.

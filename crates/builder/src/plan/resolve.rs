@@ -7,7 +7,7 @@ use spec::reference::Reference;
 use spec::time::Time;
 
 use super::error::PlanError;
-use super::graph::{CopySource, CopyStep, ImageFiles, Step, StepId, Tree, What};
+use super::graph::{CopySource, CopyStep, ImageFiles, Step, Tree, What};
 use super::names::{self, Platforms};
 use super::stages::{Command, PATH, Stage, empty_image};
 use super::{Described, Planner, Wanted, go, suggest};
@@ -323,8 +323,9 @@ fn inherit(stage: &mut Stage, mut config: ImageConfig) {
 
 /// None for an image without layers: nothing.
 fn image_files(name: String, platform: &Platform, config: &ImageConfig) -> Option<ImageFiles> {
-    let chains = ChainId::of(&config.rootfs.diff_ids);
-    (!chains.is_empty()).then(|| ImageFiles { name, platform: platform.clone(), chains })
+    let diffs = config.rootfs.diff_ids.clone();
+    let chains = ChainId::of(&diffs);
+    (!chains.is_empty()).then(|| ImageFiles { name, platform: platform.clone(), chains, diffs })
 }
 
 fn commands(instructions: &[ast::Spanned<Instruction>]) -> Vec<Command> {
