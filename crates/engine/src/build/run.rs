@@ -30,7 +30,7 @@ use spec::resources::Resources;
 use super::mounts::{self, Made};
 use super::stubs::Stubs;
 use crate::bundle::{self, Facts};
-use crate::container::{now, visit};
+use crate::container::{visit};
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
@@ -137,7 +137,7 @@ fn config(id: &ContainerId, run: &Run, network: NetworkMode) -> Result<Config, E
     Ok(Config {
         id: id.clone(),
         name: String::new(),
-        created: now(),
+        created: disk::now(),
         // Of a draft nobody asks what it began as.
         image: ImageId(Digest::sha256(b"")),
         image_name: String::new(),
