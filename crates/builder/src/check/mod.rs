@@ -145,3 +145,17 @@ impl Sink {
 fn failure(fault: &Fault, span: Span) -> Failure {
     Failure { message: fault.to_string(), lines: vec![(span.first_line, span.last_line)] }
 }
+
+/// The body of the fuzz target and of its property test: any Dockerfile that can be read is checked and outlined, in bounded time and memory.
+pub fn fuzz(text: &[u8]) {
+    let Ok(file) = crate::dockerfile::parse(text) else { return };
+    let none = BTreeMap::new();
+    let ignore = Patterns::new(["*", "a"]).ok();
+    let base = |name: &str| Base { on_build: vec![format!("COPY {name} $A")], ..Base::default() };
+    let inputs = Inputs { globals: &none, build_args: &none, target: None, ignore: ignore.as_ref(), base: &base };
+    let source = ReportedSource { name: "Dockerfile", text };
+    let report = check(&file, Config::of(&file).unwrap_or_default(), &inputs);
+    let _ = (complete(&report, source), report.json(source));
+    let _ = outline(&file, text, &inputs).map(|outline| (outline.text(), outline.json()));
+    let _ = targets(&file, text).text();
+}
