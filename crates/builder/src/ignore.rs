@@ -114,7 +114,6 @@ impl Patterns {
     }
 
     /// The patterns that are no exceptions, as they are compared.
-    #[allow(dead_code)]
     pub(crate) fn plain(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().filter(|pattern| !pattern.is_exception).map(|pattern| pattern.text.as_str())
     }
@@ -231,5 +230,24 @@ pub fn clean(path: &str) -> String {
         (true, names) => format!("/{names}"),
         (false, names) if names.is_empty() => ".".to_owned(),
         (false, names) => names,
+    }
+}
+
+/// The body of the fuzz target and of its property test: the first line is a path, the rest are patterns. Any patterns are read or refused,
+/// and nothing is seen below a directory that is left out whole.
+pub fn fuzz(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let (path, patterns) = text.split_once('\n').unwrap_or((&text, ""));
+    let path = clean(path);
+    let _ = match_path(patterns, &path);
+    let Ok(patterns) = Patterns::new(read(patterns.as_bytes())) else { return };
+    let _ = patterns.matches(&path);
+    let mut above = Above::default();
+    let mut is_dropped = false;
+    for end in path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).chain([path.len()]) {
+        let (verdict, here) = patterns.walk(&path[..end], &above);
+        assert!(!is_dropped || verdict != Verdict::Keep, "{path} is seen below what was left out");
+        is_dropped |= verdict == Verdict::Drop;
+        above = here;
     }
 }
