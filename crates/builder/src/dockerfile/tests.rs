@@ -1,0 +1,4 @@
+mod buildkit;
+mod language;
+mod mistakes;
+mod words;
