@@ -191,7 +191,7 @@ fn matches(tree: &Tree, source: &str) -> Result<Vec<Vec<u8>>, FilesError> {
 /// What is at a path, with all below it; none: nothing, or nothing that is seen.
 fn pick(tree: &Tree, path: &[u8], exclude: &Patterns, include: Option<&Include>) -> Result<Option<Picked>, FilesError> {
     let failed = |errno: Errno| FilesError::io("reading", path, errno);
-    let mut real = paths::real(tree.root(), path).map_err(failed)?;
+    let real = paths::real(tree.root(), path).map_err(failed)?;
     let Some((verdict, state)) = seen(tree, &real) else { return Ok(None) };
     let (parent, name) = paths::split(&real);
     let name: &[u8] = if name.is_empty() { b"." } else { name };
@@ -214,7 +214,7 @@ fn pick(tree: &Tree, path: &[u8], exclude: &Patterns, include: Option<&Include>)
     let mut top = Entry::new(Vec::new(), What::Dir, &fstat(&opened).map_err(failed)?);
     top.attributes = attributes(opened.as_fd(), tree.kind()).map_err(failed)?;
     let mut walk = Walk::new(tree, exclude, include);
-    walk.directory(opened.as_fd(), &mut real, &mut Vec::new(), &state)?;
+    walk.directory(opened, &real, state)?;
     if verdict != Verdict::Keep && walk.entries.is_empty() {
         return Ok(None);
     }

@@ -756,6 +756,36 @@ fn documents_and_downloads_are_files() {
     assert_eq!(error, format!("digest mismatch {sum}: {other}"));
 }
 
+#[test]
+fn deep_trees_are_copied_or_refused() {
+    for (depth, is_copied) in [(300, true), (600, false)] {
+        let bench = Bench::new();
+        fs::create_dir_all(bench.root.join("context").join("d/".repeat(depth))).unwrap();
+        let copied = bench.run(Line { sources: &["."], dest: "/", ..COPY });
+        assert_eq!(copied.is_ok(), is_copied, "{copied:?}");
+    }
+}
+
+#[test]
+fn odd_names_are_names() {
+    let long = "n".repeat(255);
+    let names = [&long, "a b", "\u{1b}[0m", "new\nline", "-rf", "caf\u{e9}", "\\", "'\""];
+    let bench = Bench::new().with(&names);
+    let odd = std::ffi::OsStr::new("bytes").to_owned();
+    let odd = [odd.as_encoded_bytes(), b"\xff\xfe"].concat();
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&odd);
+    fs::write(bench.root.join("context").join(odd), "odd").unwrap();
+    bench.run(Line { sources: &["*"], dest: "/d/", ..COPY }).unwrap();
+    for name in names {
+        assert_eq!(fs::read_to_string(bench.root.join("rootfs/d").join(name)).unwrap(), name);
+    }
+    assert_eq!(fs::read_to_string(bench.root.join("rootfs/d").join(odd)).unwrap(), "odd");
+    for dest in [&format!("/{long}{long}/x"), "/a\0b"] {
+        let error = bench.run(Line { sources: &["-rf"], dest, ..COPY }).unwrap_err();
+        assert!(matches!(error, FilesError::Io { .. }), "{error}");
+    }
+}
+
 /// A stage's files keep their owners and capabilities, through real mounts and into a real draft.
 #[test]
 fn stages_are_copied_as_they_are() {
