@@ -197,7 +197,7 @@ impl Walk<'_> {
         }
         self.member(stat, path, Kind::Dir, xattrs.kept)?;
         if xattrs.opaque {
-            self.mark([&path[..], b"/.wh..wh..opq"].concat())?;
+            self.mark([path, b"/.wh..wh..opq"].concat())?;
         }
         Ok(below)
     }
