@@ -17,7 +17,7 @@ mod session;
 mod turn;
 
 pub use du::{Kind, Row, du};
-pub(crate) use mounts::{CacheMount, Seed, Wanted as WantedMount};
+pub(crate) use mounts::{CacheMount, Reader, Seed, Wanted as WantedMount};
 pub use prune::{Keep, Prune, Pruned, prune, trim};
 pub(crate) use session::Session;
 pub use session::{may_have_died, sweep};

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::error::{BuildError, Place};
+use super::error::{BuildError, FailedStep, Place};
 use super::solver::{Inputs, Looked, Made, Solver, StepError, Todo};
 use crate::plan::graph::StepId;
 
@@ -173,12 +173,12 @@ impl Work<'_, '_> {
     fn told(&self, id: StepId, error: StepError) -> BuildError {
         let step = &self.solver.plan.steps[id.0];
         let spans: Vec<_> = step.span.into_iter().collect();
-        BuildError::Failed {
+        BuildError::Failed(Box::new(FailedStep {
             message: error.message,
             step: step.name.clone(),
             output: error.output,
             place: Place::new(self.solver.source, &spans),
-        }
+        }))
     }
 }
 
