@@ -7,18 +7,22 @@
 //! - [`solve`] does it. What it cannot do itself (images of registries, running a command, fetching) it asks a [`Machine`].
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
+pub mod cache;
 pub mod check;
 pub mod context;
 pub mod copy;
 pub mod dockerfile;
 pub mod ignore;
+mod key;
 mod machine;
+mod plan;
 pub mod progress;
 mod request;
 mod solve;
 
-pub use machine::{Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use plan::PlanError;
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
-pub use solve::{BuildError, build};
+pub use solve::{BuildError, FailedStep, Place, Source, build};

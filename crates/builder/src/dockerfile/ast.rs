@@ -43,6 +43,8 @@ pub struct Directives {
     pub syntax: Option<Directive>,
     /// `# escape=`.
     pub escape: Escape,
+    /// The line of `# escape=`, if it is there.
+    pub escape_line: Option<u32>,
     /// `# check=`: `skip=JSONArgsRecommended;error=true`.
     pub check: Option<Directive>,
 }
@@ -64,6 +66,17 @@ pub enum Escape {
     Backslash,
     /// `` ` ``, for files that speak of Windows paths.
     Backtick,
+}
+
+impl Escape {
+    /// The character itself.
+    #[must_use]
+    pub fn char(self) -> char {
+        match self {
+            Escape::Backslash => '\\',
+            Escape::Backtick => '`',
+        }
+    }
 }
 
 /// An instruction with its place.
@@ -101,6 +114,8 @@ pub struct From {
     pub name: Option<String>,
     /// The words `AS name` in the case they are written in.
     pub as_written: Option<(String, String)>,
+    /// What the comment above says of the name: `# name text`.
+    pub doc: String,
 }
 
 /// Text in which variables stand as written, with quotes and escapes.
@@ -230,7 +245,7 @@ pub struct Run<S: State = Written> {
 }
 
 /// `--network`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RunNetwork {
     /// The build's.
     #[default]
@@ -242,7 +257,7 @@ pub enum RunNetwork {
 }
 
 /// `--security`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Security {
     /// As containers are.
     #[default]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use spec::digest::ChainId;
+use spec::digest::{ChainId, DiffId};
 use spec::platform::Platform;
 use spec::time::Time;
 
@@ -56,6 +56,7 @@ pub(crate) struct ImageFiles {
     pub(crate) platform: Platform,
     /// Its layers, lowest first, as its config says.
     pub(crate) chains: Vec<ChainId>,
+    pub(crate) diffs: Vec<DiffId>,
 }
 
 /// `ADD https://…`

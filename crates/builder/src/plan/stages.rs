@@ -219,9 +219,7 @@ impl Stages {
     fn refuse_circles(&self) -> Result<(), PlanError> {
         let mut seen = vec![false; self.all.len()];
         for at in 0..self.all.len() {
-            let mut path = Vec::new();
-            let mut spans = Vec::new();
-            if self.has_circle(at, &mut seen, &mut path, &mut spans) {
+            if let Some(spans) = self.circle(at, &mut seen) {
                 let message = format!("circular dependency detected on stage: {}", self.all[at].shown);
                 return Err(PlanError { spans, ..PlanError::new(message) });
             }
@@ -229,21 +227,32 @@ impl Stages {
         Ok(())
     }
 
-    /// As deep as there are stages: a file has not so many that a stack would not hold them.
-    fn has_circle(&self, at: usize, seen: &mut [bool], path: &mut Vec<usize>, spans: &mut Vec<Span>) -> bool {
-        if std::mem::replace(&mut seen[at], true) {
-            return false;
+    /// The instructions of a circle that is met from here. No call within itself: a file may have any number of stages.
+    fn circle(&self, from: usize, seen: &mut [bool]) -> Option<Vec<Span>> {
+        if std::mem::replace(&mut seen[from], true) {
+            return None;
         }
-        path.push(at);
-        for (needed, span) in &self.all[at].needs {
-            spans.push(*span);
-            if path.contains(needed) || self.has_circle(*needed, seen, path, spans) {
-                return true;
+        // Each stage on the way with the number of its needs that were looked at, and the instruction that led to it.
+        let mut way: Vec<(usize, usize, Option<Span>)> = vec![(from, 0, None)];
+        let mut on_way = vec![false; self.all.len()];
+        on_way[from] = true;
+        while let Some((at, looked, _)) = way.last_mut() {
+            let at = *at;
+            let Some((needed, span)) = self.all[at].needs.get(*looked).copied() else {
+                on_way[at] = false;
+                way.pop();
+                continue;
+            };
+            *looked += 1;
+            if on_way[needed] {
+                return Some(way.iter().filter_map(|(_, _, span)| *span).chain([span]).collect());
             }
-            spans.pop();
+            if !std::mem::replace(&mut seen[needed], true) {
+                on_way[needed] = true;
+                way.push((needed, 0, Some(span)));
+            }
         }
-        path.pop();
-        false
+        None
     }
 
     /// What `target` needs, in order, with itself.
