@@ -101,3 +101,7 @@ fn names(dir: &Path) -> Result<Vec<String>, CacheError> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
+mod tests;

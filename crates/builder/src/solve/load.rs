@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+use spec::digest::Digest;
 use store::Store;
 
 use super::error::{BuildError, Source};
@@ -35,6 +36,8 @@ const OWN_SYNTAX: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/
 pub(crate) struct Loaded {
     pub(crate) file: ast::Dockerfile,
     pub(crate) source: Source,
+    /// The step that read it.
+    pub(crate) vertex: Digest,
 }
 
 /// Contexts, opened when they are first wanted.
@@ -50,8 +53,8 @@ pub(crate) struct Contexts<'a> {
 /// A context that is open.
 pub(crate) struct Opened {
     pub(crate) tree: Tree,
-    /// Some of it is not seen.
-    pub(crate) filtered: bool,
+    /// What is not seen of it.
+    pub(crate) ignore: Option<Arc<Patterns>>,
 }
 
 /// Before it is known what is seen of it.
@@ -81,7 +84,7 @@ impl<'a> Contexts<'a> {
             Dockerfile::InContext(path) | Dockerfile::Host(path) => (file_name(path), path.clone()),
             Dockerfile::Text(_) => ("Dockerfile".to_owned(), PathBuf::from("Dockerfile")),
         };
-        let text = self.report.during(&format!("[internal] load build definition from {name}"), |shown| {
+        let (text, vertex) = self.report.during(&format!("[internal] load build definition from {name}"), |shown| {
             let began = now();
             let text = match (&self.request.dockerfile, &raw.dockerfile) {
                 (Dockerfile::Text(text), _) => text.clone(),
@@ -90,7 +93,7 @@ impl<'a> Contexts<'a> {
                 (Dockerfile::InContext(path), None) => read_inside(&raw.tree, path)?,
             };
             shown.part_done("transferring dockerfile:", text.len() as u64, began);
-            Ok::<_, BuildError>(text)
+            Ok::<_, BuildError>((text, shown.digest().clone()))
         })?;
         let source = Source { name, text: text.into() };
         let file = parse(&source.text).map_err(|mistakes| BuildError::Mistaken(mistakes, source.clone()))?;
@@ -104,9 +107,9 @@ impl<'a> Contexts<'a> {
             })?;
             self.keep(MAIN, opened);
         } else {
-            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), filtered: false });
+            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None });
         }
-        Ok(Loaded { file, source })
+        Ok(Loaded { file, source, vertex })
     }
 
     /// `<name of the Dockerfile>.dockerignore` goes before `.dockerignore`.
@@ -154,7 +157,7 @@ impl<'a> Contexts<'a> {
                 seen(raw.tree, text)
             })?
         } else {
-            Opened { tree: raw.tree, filtered: false }
+            Opened { tree: raw.tree, ignore: None }
         };
         Ok(self.keep(name, opened))
     }
@@ -250,8 +253,10 @@ fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
     let patterns = Patterns::new(patterns)
         .map_err(|e| BuildError::refused(format!("failed to read dockerignore patterns: {e}")))?;
     if patterns.is_empty() {
-        return Ok(Opened { tree, filtered: false });
+        return Ok(Opened { tree, ignore: None });
     }
+    let patterns = Arc::new(patterns);
+    let ignore = Some(patterns.clone());
     let sees: Sees = Box::new(move |path, is_dir| {
         let path = String::from_utf8_lossy(path);
         match patterns.matches(&path) {
@@ -260,7 +265,7 @@ fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
             true => Seen::No,
         }
     });
-    Ok(Opened { tree: tree.seen_through(sees), filtered: true })
+    Ok(Opened { tree: tree.seen_through(sees), ignore })
 }
 
 fn file_name(path: &Path) -> String {

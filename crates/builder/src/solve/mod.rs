@@ -5,6 +5,7 @@
 //! - [`result`] is what comes of it; [`report`] tells meanwhile, [`error`] when it fails.
 
 mod board;
+mod checks;
 mod copy;
 mod error;
 mod known;
@@ -27,6 +28,7 @@ use disk::Home;
 use spec::digest::Digest;
 use store::Store;
 
+use checks::Bases;
 pub use error::{BuildError, FailedStep, Place, Source};
 use load::Contexts;
 use report::{Report, told};
@@ -55,8 +57,13 @@ pub fn build(
     let _kept = store.share()?;
     let contexts = Contexts::new(request, store, &session, machine, report);
     let loaded = contexts.load()?;
-    let facts = Asking { machine, report };
-    let plan = plan(&loaded.file, request, &facts).map_err(|error| BuildError::unplanned(error, &loaded.source))?;
+    let facts = Asking { machine, report, bases: Bases::default() };
+    let planned = plan(&loaded.file, request, &facts);
+    // What the author should know is told even if there is no plan.
+    let ignore = contexts.open(load::MAIN)?.ignore.clone();
+    let checked = checks::check(&loaded, ignore.as_deref(), request, &facts.bases, on);
+    let plan = planned.map_err(|error| BuildError::unplanned(error, &loaded.source))?;
+    checked?;
     let solver = Solver {
         home,
         store,
@@ -140,6 +147,7 @@ fn digests(plan: &Plan) -> Vec<Digest> {
 struct Asking<'a> {
     machine: &'a dyn Machine,
     report: Report<'a>,
+    bases: Bases,
 }
 
 impl Facts for Asking<'_> {
@@ -162,7 +170,10 @@ impl Asking<'_> {
         shown.begin();
         let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
         match &described {
-            Ok(_) => shown.done(),
+            Ok(described) => {
+                self.bases.note(&wanted.image.name, &described.config);
+                shown.done();
+            }
             Err(error) => shown.failed(&told(error)),
         }
         described
