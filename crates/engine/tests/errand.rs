@@ -234,10 +234,8 @@ fn an_agent_has_the_looks_that_are_asked_for() {
     });
     let ours = bench.root.join("ours");
     std::fs::create_dir(&ours).unwrap();
-    let mounts = vec![
-        mount("/run/agent.0", Mounted::Agent(socket, 0o600, (1000, 1000))),
-        mount("/ours", Mounted::Host(ours)),
-    ];
+    let mounts =
+        vec![mount("/run/agent.0", Mounted::Agent(socket, 0o600, (1000, 1000))), mount("/ours", Mounted::Host(ours))];
     // busybox speaks to no such sockets: we do, through the process's root.
     let peer = std::thread::spawn({
         let root = bench.root.path().to_owned();
@@ -329,9 +327,10 @@ fn it_ends_with_its_builder() {
         assert!(Instant::now() < until, "its monitor leaves");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-        std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x00987654\x00")
-    });
+    let alive = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .any(|entry| std::fs::read(entry.path().join("cmdline")).is_ok_and(|line| line == b"sleep\x00987654\x00"));
     assert!(!alive);
 }
 

@@ -109,7 +109,9 @@ fn wanted(args: &Args, keep: Keep) -> Result<Prune, Report> {
     let kind = |text: &str| match text {
         "regular" => Ok(What::Step),
         "exec.cachemount" => Ok(What::CacheMount),
-        other => Err(Report::plain(format!("ERROR: invalid filter type={other}: there are regular and exec.cachemount"))),
+        other => {
+            Err(Report::plain(format!("ERROR: invalid filter type={other}: there are regular and exec.cachemount")))
+        }
     };
     Ok(Prune {
         keep,
