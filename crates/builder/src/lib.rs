@@ -25,4 +25,4 @@ pub use plan::PlanError;
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
-pub use solve::{BuildError, FailedStep, Place, Source, build};
+pub use solve::{BuildError, FailedStep, Place, Read, Source, build, read};
