@@ -7,14 +7,14 @@ use super::{Base, Rule, Sink};
 use crate::dockerfile::ast::{
     Arg, Command, Escape, Expanded, Instruction, Pair, PairForm, Sources, Span, Spanned, Word,
 };
-use crate::dockerfile::env::{Env, Environment};
+use crate::dockerfile::env::Environment;
 use crate::dockerfile::error::Fault;
 use crate::dockerfile::expand::Expand;
 use crate::dockerfile::go;
 use crate::dockerfile::mount::Mount;
 use crate::dockerfile::ports::expose;
 use crate::dockerfile::suggest::{Case, nearest};
-use crate::dockerfile::words::Variables;
+use crate::dockerfile::words::{Env, Variables};
 use crate::ignore::{Patterns, clean};
 
 /// What BuildKit gives an image that has none.

@@ -606,6 +606,18 @@ fn variables_do_not_grow_without_end() {
     assert!(report(&text, "", &[]).failure.is_some());
 }
 
+/// In a build nobody looks at stages it does not need.
+#[test]
+fn a_build_looks_at_the_stages_it_needs() {
+    let file =
+        parse(b"FROM scratch AS a\nENV a b\nFROM scratch AS b\nENV c d\nFROM scratch\nCOPY --from=b x y\n").unwrap();
+    let (globals, build_args) = (map(&GLOBALS), BTreeMap::new());
+    let inputs = Inputs { globals: &globals, build_args: &build_args, target: None, ignore: None, base: &base };
+    let lines = |report: Report| report.findings.iter().map(|finding| finding.lines.0).collect::<Vec<_>>();
+    assert_eq!(lines(check_build(&file, Config::default(), &inputs)), [4]);
+    assert_eq!(lines(check(&file, Config::default(), &inputs)), [2, 4]);
+}
+
 proptest! {
     #[test]
     fn no_file_makes_us_panic(lines in prop::collection::vec(

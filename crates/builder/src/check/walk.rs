@@ -7,12 +7,12 @@ use spec::platform::Platform;
 use super::stage::{self, State};
 use super::{Failure, Inputs, Lines, Rule, Sink, failure};
 use crate::dockerfile::ast::{Dockerfile, From, Instruction, Span, Spanned, Stage};
-use crate::dockerfile::env::{Env, Environment};
+use crate::dockerfile::env::Environment;
 use crate::dockerfile::error::Fault;
 use crate::dockerfile::go;
 use crate::dockerfile::parse_trigger;
 use crate::dockerfile::suggest::{Case, nearest};
-use crate::dockerfile::words::{Expansion, Lexer};
+use crate::dockerfile::words::{Env, Expansion, Lexer};
 
 /// Which stages are walked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -245,7 +245,7 @@ pub struct Run<S: State = Written> {
 }
 
 /// `--network`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RunNetwork {
     /// The build's.
     #[default]
@@ -257,7 +257,7 @@ pub enum RunNetwork {
 }
 
 /// `--security`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Security {
     /// As containers are.
     #[default]

@@ -1,27 +1,12 @@
-//! Where variables' values are.
+//! Variables, as a file sets them.
 
 use std::collections::BTreeMap;
 
 use super::error::Fault;
+use super::words::Env;
 
 /// All names and values together. The kernel takes no more for a command: a quarter of its stack, which is 8 MiB.
 pub const MAX_ENV_BYTES: usize = 2 << 20;
-
-/// Values by name.
-pub trait Env {
-    /// The value of a variable.
-    fn value(&self, name: &str) -> Option<&str>;
-}
-
-/// Nothing is set.
-#[derive(Clone, Copy, Debug)]
-pub struct NoEnv;
-
-impl Env for NoEnv {
-    fn value(&self, _: &str) -> Option<&str> {
-        None
-    }
-}
 
 /// Variables as they are set, one after the other. It stays small: `ENV A=$A$A` doubles what there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

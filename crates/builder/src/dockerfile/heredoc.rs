@@ -1,9 +1,8 @@
 //! The words that open heredocs: `<<EOF`, `<<-EOF`, `3<<'EOF'`.
 
 use super::ast::{Escape, Heredoc};
-use super::env::NoEnv;
 use super::error::Fault;
-use super::words::{Keep, Lexer, Quotes};
+use super::words::{Keep, Lexer, NoEnv, Quotes};
 
 /// As heredocs' words are read: variables in them mean nothing.
 const LEXER: Lexer = Lexer { escape: Escape::Backslash, quotes: Quotes::Removed, escapes: Keep::No, unset: Keep::Yes };

@@ -82,7 +82,7 @@ pub enum Mount {
 }
 
 /// Who may use a cache at a time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sharing {
     /// All.
     #[default]

@@ -5,7 +5,6 @@ use std::iter::Peekable;
 use std::str::Chars;
 
 use super::ast::{Escape, Word};
-use super::env::Env;
 use super::error::Fault;
 use super::expand::Expand;
 use super::go;
@@ -16,6 +15,22 @@ const MAX_DEPTH: usize = 64;
 
 /// What one word may become. Variables that hold each other twice double with each line.
 const MAX_BYTES: usize = 4 << 20;
+
+/// Where values are.
+pub trait Env {
+    /// The value of a variable.
+    fn value(&self, name: &str) -> Option<&str>;
+}
+
+/// Nothing is set.
+#[derive(Clone, Copy, Debug)]
+pub struct NoEnv;
+
+impl Env for NoEnv {
+    fn value(&self, _: &str) -> Option<&str> {
+        None
+    }
+}
 
 /// How words are read.
 #[derive(Clone, Copy, Debug)]
