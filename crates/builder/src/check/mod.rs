@@ -24,6 +24,8 @@ pub use print::{ReportedSource, complete};
 pub use rules::Rule;
 pub use targets::{Target, Targets, targets};
 
+use spec::platform::Platform;
+
 use crate::dockerfile::ast::{Dockerfile, Span};
 use crate::dockerfile::error::{Fault, Mistakes};
 use crate::ignore::Patterns;
@@ -120,6 +122,19 @@ fn look(file: &Dockerfile, config: Config, inputs: &Inputs<'_>, stages: walk::St
     let mut findings = sink.findings;
     findings.sort_by_key(|finding| finding.lines.0);
     Report { findings, failure }
+}
+
+/// The finding that a base is an image for another platform than was asked for, which only who fetched it knows.
+#[must_use]
+pub fn base_platform(config: &Config, from: Span, image: &str, wanted: &Platform, is: &Platform) -> Option<Finding> {
+    let fits = wanted.os == is.os && wanted.architecture == is.architecture;
+    let detail =
+        format!("Base image {image} was pulled with platform \"{is}\", expected \"{wanted}\" for current build");
+    let mut sink = Sink { config: config.clone(), findings: Vec::new() };
+    if !fits {
+        sink.add(Rule::InvalidBaseImagePlatform, from, detail);
+    }
+    sink.findings.pop()
 }
 
 /// Where findings go.

@@ -383,6 +383,21 @@ fn from_platform_flag_const_disallowed() {
 }
 
 #[test]
+fn invalid_base_image_platform() {
+    let file = parse(b"FROM a\n").unwrap();
+    let (wanted, is) = ("linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap());
+    let from = file.stages[0].from.span;
+    let found = base_platform(&Config::default(), from, "a", &wanted, &is).unwrap();
+    assert_eq!(
+        found.short(),
+        r#"InvalidBaseImagePlatform: Base image a was pulled with platform "linux/arm64", expected "linux/amd64" for current build (line 1)"#
+    );
+    assert_eq!(base_platform(&Config::default(), from, "a", &wanted, &wanted), None);
+    let skip = Config::parse("skip=InvalidBaseImagePlatform").unwrap();
+    assert_eq!(base_platform(&skip, from, "a", &wanted, &is), None);
+}
+
+#[test]
 fn copy_ignored_file() {
     let ignoring = |text: &str, ignored: &str, want: Expect| want.assert_eq(&found(&report(text, ignored, &[])));
     ignoring(

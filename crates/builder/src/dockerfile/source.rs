@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
 
     /// The heredocs that `line` opens; their lines are read.
     fn heredocs(&mut self, line: &Line, text: &str) -> Result<Vec<Heredoc>, Fault> {
-        if !line.may_have_heredocs() || !text.contains("<<") {
+        if !text.contains("<<") || !line.may_have_heredocs() {
             return Ok(Vec::new());
         }
         let mut found = heredoc::opened(text)?;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::super::ast::Escape;
-use super::super::env::{Env, Environment};
+use super::super::env::Environment;
 use super::super::line::Line;
-use super::super::words::{Lexer, Variables};
+use super::super::words::{Env, Lexer, Variables};
 use super::super::{go, source};
 
 fn data(path: &str) -> PathBuf {
