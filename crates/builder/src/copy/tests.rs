@@ -493,6 +493,34 @@ fn parents_come_along_from_the_pivot() {
     );
 }
 
+/// BuildKit's `testCopyRelativeParents` and `testCopyParentsMissingDirectory`.
+#[test]
+fn parents_are_those_of_buildkits_tests() {
+    let files = &[
+        "test/a/b/c/d/foo",
+        "test/a/b/c/d/e/bay",
+        "test/a/b2/c/d/e/bar",
+        "test/a/b/c2/d/e/baz",
+        "test/a/b/c2/d/e2/baz",
+    ];
+    let check = |sources, expected: &[&str]| {
+        let bench = Bench::new().with(files);
+        bench.run(Line { sources, dest: "/out/", parents: Parents::Keep, ..COPY }).unwrap();
+        let listed = bench.listed();
+        let files = listed.lines().filter(|line| !line.ends_with("/ 755"));
+        let files: Vec<_> = files.map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(files, expected, "{sources:?}");
+    };
+    check(&["/test/a/b/./c/d"], &["/out/c/d/e/bay", "/out/c/d/foo"]);
+    check(&["/test/a/b/c/d/."], &["/out/test/a/b/c/d/e/bay", "/out/test/a/b/c/d/foo"]);
+    check(&["./test/a/b/c/d"], &["/out/test/a/b/c/d/e/bay", "/out/test/a/b/c/d/foo"]);
+    check(&["/test/a/./b/./c"], &["/out/b/c/d/e/bay", "/out/b/c/d/foo"]);
+    check(&["/test/a/./*/c"], &["/out/b/c/d/e/bay", "/out/b/c/d/foo", "/out/b2/c/d/e/bar"]);
+    check(&["/test/a/b*/./c/**/e"], &["/out/c/d/e/bar", "/out/c/d/e/bay"]);
+    check(&["/test/a/b/c*/./d/**/baz", "/test/a/b*/./c/**/bar"], &["/out/c/d/e/bar", "/out/d/e/baz", "/out/d/e2/baz"]);
+    check(&["/test/a/b3*/c", "/test/a/b/./c3*", "/none*/./x"], &[]);
+}
+
 #[test]
 fn excluded_files_stay_behind() {
     // BuildKit's `testExcludedFilesOnCopy`.
@@ -568,7 +596,7 @@ fn what_is_ignored_is_not_there() {
 }
 
 #[test]
-fn links_times_attributes_and_pipes_are_copied_and_sockets_are_not() {
+fn links_times_attributes_and_pipes_are_copied_and_sockets_are_files() {
     let bench = Bench::new().with(&["dir/x", "dir/sub/"]);
     let at = |name: &str| bench.root.join("context/dir").join(name);
     fs::hard_link(at("x"), at("y")).unwrap();
@@ -585,6 +613,7 @@ fn links_times_attributes_and_pipes_are_copied_and_sockets_are_not() {
         /d/ 755
         /d/null 600 node 259
         /d/pipe 600 node 0
+        /d/socket 755 
         /d/sub/ 755
         /d/x 644 dir/x
         /d/y 644 dir/x
