@@ -893,3 +893,81 @@ fn two_thousand_small_files() {
     copy(mount.as_fd(), &Copy { sources, dest: "/", owner: None, mode: None, archives: Archives::Keep }).unwrap();
     println!("selected in {selected:?}, copied in {:?}", start.elapsed());
 }
+
+/// One thing of a random tree.
+#[derive(Clone, Debug)]
+enum Planted {
+    File(Vec<u8>, u32),
+    Dir(u32),
+    Link(String),
+    Hard(usize),
+}
+
+fn planted() -> impl proptest::strategy::Strategy<Value = Vec<(String, Planted)>> {
+    use proptest::prelude::*;
+    let thing = prop_oneof![
+        (proptest::collection::vec(0u8..3, 0..4), 0o600u32..0o604).prop_map(|(bytes, mode)| Planted::File(bytes, mode)),
+        (0o700u32..0o702).prop_map(Planted::Dir),
+        "[ab]".prop_map(Planted::Link),
+        (0usize..3).prop_map(Planted::Hard),
+    ];
+    proptest::collection::vec(("[ab](/[ab]){0,2}", thing), 0..6)
+}
+
+fn plant(root: &Path, things: &[(String, Planted)], second: u64) {
+    let mut files: Vec<std::path::PathBuf> = Vec::new();
+    for (path, thing) in things {
+        let path = root.join(path);
+        let parent = path.parent().unwrap();
+        if parent.starts_with(root) && fs::create_dir_all(parent).is_err() || path.symlink_metadata().is_ok() {
+            continue;
+        }
+        match thing {
+            Planted::File(bytes, mode) => {
+                fs::write(&path, bytes).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+                File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+                files.push(path);
+            }
+            Planted::Dir(mode) => {
+                fs::create_dir(&path).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+            Planted::Link(target) => symlink(target, &path).unwrap(),
+            Planted::Hard(n) => {
+                if let Some(first) = files.get(*n) {
+                    fs::hard_link(first, &path).unwrap();
+                }
+            }
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(12))]
+    /// What a selection is known by is what its layer is known by.
+    #[test]
+    fn selections_are_equal_where_their_layers_are(one in planted(), two in planted()) {
+        let root = Root::new();
+        let store = Store::open(&root.join("store")).unwrap();
+        let times = store::LayerTimes { epoch: spec::time::Time::from_ns(0), files: store::FileTimes::AllEpoch };
+        let mut made = Vec::new();
+        for (n, things) in [(1, &one), (2, &one), (3, &two)] {
+            let dir = root.join(n.to_string());
+            fs::create_dir(&dir).unwrap();
+            plant(&dir, things, u64::from(n) * 1_000);
+            let tree = Tree::directory(&dir, &root.join("cache")).unwrap();
+            let selection = tree.select(&Wanted { source: ".", parents: Parents::Drop, exclude: &[] }).unwrap();
+            let id = ContainerId::from_bytes([n; 32]);
+            store.draft_on(&id, &[], "b").unwrap();
+            let mount = store.mount(&id, Mount { id_maps: None }).unwrap();
+            let sources = &[Source::Selected(&tree, &selection)];
+            let wanted = Copy { sources, dest: "/", owner: None, mode: None, archives: Archives::Keep };
+            copy(mount.as_fd(), &wanted).unwrap();
+            drop(mount);
+            made.push((selection.digest(), store.layer_of(&id, times).unwrap().map(|layer| layer.diff_id)));
+        }
+        proptest::prop_assert_eq!(&made[0], &made[1]);
+        proptest::prop_assert_eq!(made[0].0 == made[2].0, made[0].1 == made[2].1, "{:?}", made);
+    }
+}
