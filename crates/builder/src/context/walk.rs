@@ -222,8 +222,8 @@ pub(super) fn what(dir: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<Opti
             Err(errno) => return Err(errno),
         },
         FileType::CharacterDevice | FileType::BlockDevice | FileType::Fifo => Some(What::Node(stat.st_rdev)),
-        // No layer holds a socket.
-        FileType::Socket | FileType::Directory | FileType::Unknown => None,
+        FileType::Socket => Some(What::Socket),
+        FileType::Directory | FileType::Unknown => None,
     })
 }
 
