@@ -5,10 +5,13 @@
 //! - `plan` makes steps of instructions (pure); `key` says what a step is known by; `cache` keeps results.
 //! - `context` and `copy` are the files: what is copied, and what it is known by.
 //! - [`solve`] does it. What it cannot do itself (images of registries, running a command, fetching) it asks a [`Machine`].
+//! - [`attest`] says how an image was made and what is in it.
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
+pub mod attest;
 pub mod check;
 pub mod dockerfile;
+mod fields;
 pub mod ignore;
 mod machine;
 pub mod progress;
