@@ -9,17 +9,23 @@
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
 pub mod attest;
+pub mod cache;
 pub mod check;
+pub mod context;
+pub mod copy;
 pub mod dockerfile;
 mod fields;
 pub mod ignore;
+mod key;
 mod machine;
+mod plan;
 pub mod progress;
 mod request;
 mod solve;
 
-pub use machine::{Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
-pub use solve::{BuildError, build};
+pub use plan::PlanError;
+pub use solve::{BuildError, Place, Source, build};

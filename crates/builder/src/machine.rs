@@ -5,7 +5,9 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
+use spec::digest::Digest;
 use spec::id::ContainerId;
+use spec::image::ImageConfig;
 use spec::platform::Platform;
 use store::Image;
 
@@ -19,6 +21,16 @@ pub trait Machine: Sync {
     /// # Errors
     /// It is nowhere; the registry's.
     fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError>;
+
+    /// Which image a name means, without its files: a build whose results are all known needs no more of it.
+    ///
+    /// # Errors
+    /// As [`Machine::image`].
+    fn describe(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Described, MachineError> {
+        let image = self.image(wanted, on)?;
+        let digest = image.manifest.map(|manifest| manifest.digest.0);
+        Ok(Described { digest, config: image.config })
+    }
 
     /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and
     /// is gone when this returns, while the draft stays with what was written. It is killed when the calling process dies, and when
@@ -67,6 +79,15 @@ pub struct WantedImage {
     pub platform: Platform,
     /// Whether a registry is asked even if it is here.
     pub pull: crate::Pull,
+}
+
+/// An image without its files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Of the index or manifest that its name means, where it has one: steps show it.
+    pub digest: Option<Digest>,
+    /// Its config.
+    pub config: ImageConfig,
 }
 
 /// A command and all it runs with. What the image's config says is in it already.

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use disk::DiskError;
-use spec::digest::{ChainId, DiffId, Digest, ImageId};
+use spec::digest::{ChainId, Digest, ImageId};
 use spec::image::{Descriptor, ImageConfig};
 use spec::reference::Reference;
 
@@ -15,6 +15,7 @@ use crate::collect::{is_passing, is_temporary};
 use crate::ingest::Hashed;
 use crate::layer::{self, Expected};
 use crate::record::{DraftRecord, ImageRecord, LayerRecord, NameRecord};
+use crate::step::State;
 use crate::store::{REMOVED, Store, StoreError, list};
 
 /// How closely to look.
@@ -111,6 +112,7 @@ impl Store {
         self.check_images(&mut found)?;
         self.check_names(&mut found)?;
         self.check_drafts(&mut found)?;
+        self.check_steps(&mut found)?;
         for hex in list(&self.snapshots_dir())? {
             self.check_layer(&hex, depth, &mut found)?;
         }
@@ -184,6 +186,13 @@ impl Store {
         Ok(())
     }
 
+    /// Those that say nothing are no loss.
+    fn check_steps(&self, found: &mut Found) -> Result<(), StoreError> {
+        let stale = self.step_files()?.into_iter().filter(|file| matches!(file.state, State::Useless));
+        found.damages.extend(stale.map(|file| Damage::Garbage(file.path)));
+        Ok(())
+    }
+
     fn check_layer(&self, hex: &str, depth: Depth, found: &mut Found) -> Result<(), StoreError> {
         let dir = self.snapshots_dir().join(hex);
         let Some(record) = found.read::<LayerRecord>(&dir.join("layer.json")) else {
@@ -197,7 +206,7 @@ impl Store {
         if chain.0.hex() != hex {
             found.damages.push(Damage::LayerMistaken(chain));
         } else if depth == Depth::Layers {
-            match self.verify(&dir, &record.diff_id) {
+            match self.verify(&dir, &record) {
                 Ok(expected) => {
                     for (path, what) in layer::compare(expected, &self.driver().lower(&dir), record.xattrs_left_out)? {
                         found.damages.push(Damage::LayerFile(chain.clone(), path, what));
@@ -210,12 +219,14 @@ impl Store {
     }
 
     /// Assembles the layer's tar and hashes it, which proves what files hold; the rest is to be compared with what this returns.
-    pub(crate) fn verify(&self, snapshot: &Path, want: &DiffId) -> Result<Expected, String> {
+    pub(crate) fn verify(&self, snapshot: &Path, record: &LayerRecord) -> Result<Expected, String> {
+        let want = &record.diff_id;
         let failed = |e: &dyn std::error::Error| e.source().map_or_else(|| e.to_string(), |why| format!("{e}: {why}"));
         let tar = self.driver().assemble(snapshot).map_err(|e| failed(&e))?;
         let mut tar = Hashed::new(tar, Some(want.0.algorithm()));
         let expected = layer::expect(&mut tar).map_err(|e| failed(&e))?;
         match tar.finish() == want.0 {
+            true if record.built.is_some() => expected.map(Expected::untimed).map_err(|e| e.to_string()),
             true => expected.map_err(|e| e.to_string()),
             false => Err("its content has another digest".to_owned()),
         }

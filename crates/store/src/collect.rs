@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use disk::{Lock, faults, remove_tree};
 use spec::digest::ChainId;
 
-use crate::record::DraftRecord;
+use crate::record::{DraftRecord, LayerRecord};
+use crate::step::State;
 use crate::store::{INGEST, Passing, REMOVED, Store, StoreError, list};
 use crate::walk::extent;
 
@@ -31,6 +32,8 @@ pub struct Freed {
 pub(crate) struct Reached {
     /// Hex names in `snapshots/`.
     pub(crate) snapshots: BTreeSet<String>,
+    /// Those of them that images and drafts reach; the rest is the build cache's.
+    pub(crate) uncached: BTreeSet<String>,
     /// Hex names in `blobs/sha256/`.
     pub(crate) blobs: BTreeSet<String>,
     /// Hex names in `origins/`.
@@ -112,6 +115,11 @@ impl Store {
                 doomed.paths.extend(self.aside(&path)?);
             }
         }
+        for file in self.step_files()? {
+            if let State::Useless | State::Temporary = file.state {
+                doomed.paths.push(file.path);
+            }
+        }
         let _held = self.lock_images()?;
         self.forget_origins(&|hex| reached.origins.contains(hex))?;
         for dir in [self.images_dir(), self.names_dir()] {
@@ -155,7 +163,26 @@ impl Store {
                 reached.snapshots.extend(layers.map(|chain| chain.0.hex().to_owned()));
             }
         }
+        reached.uncached.clone_from(&reached.snapshots);
+        for file in self.step_files()? {
+            if let State::Here(step) = file.state
+                && let Some(layer) = step.record.layer
+            {
+                self.reach_all_below(layer.chain, &mut reached.snapshots);
+            }
+        }
         Ok(reached)
+    }
+
+    /// A layer and those below it, until one that is known. Where one cannot be read there is nothing below that is worth keeping.
+    fn reach_all_below(&self, top: ChainId, snapshots: &mut BTreeSet<String>) {
+        let mut next = Some(top);
+        while let Some(chain) = next
+            && snapshots.insert(chain.0.hex().to_owned())
+        {
+            let record = disk::read::<LayerRecord>(&self.snapshot(&chain));
+            next = record.ok().flatten().and_then(|record| record.parent);
+        }
     }
 }
 

@@ -42,8 +42,11 @@ impl Store {
         {
             return Err(StoreError::Gone(image.id.clone()));
         }
-        let dir = self.draft_dir(id);
-        let made = self.make_draft(&dir, DraftRecord { layers, writes, mounted: BTreeMap::new() });
+        self.make_draft_or_nothing(id, DraftRecord::new(layers, writes))
+    }
+
+    pub(crate) fn make_draft_or_nothing(&self, id: &ContainerId, record: DraftRecord) -> Result<(), StoreError> {
+        let made = self.make_draft(&self.draft_dir(id), record);
         if made.is_err() {
             // The first error is the one to tell; without its record it is garbage.
             let _ = self.remove_draft(id);
@@ -80,14 +83,19 @@ impl Store {
     fn make_draft(&self, dir: &Path, record: DraftRecord) -> Result<(), StoreError> {
         faults::act("make draft").map_err(StoreError::io("making", dir))?;
         make(dir, 0o710)?;
-        let upper = dir.join("upper");
-        make(&upper, 0o755)?;
-        // The upper directory is the root directory of the container: it shall look as the image's does.
-        if let Some(top) = record.layers.last() {
-            copy_look(&self.snapshot(top).join("fs"), &upper)?;
-        }
+        self.make_upper(dir, &record)?;
         make(&dir.join("work"), 0o700)?;
         Ok(write(dir, &record, Durability::Volatile)?)
+    }
+
+    /// The upper directory is the root directory of the container: it shall look as the image's does.
+    pub(crate) fn make_upper(&self, dir: &Path, record: &DraftRecord) -> Result<(), StoreError> {
+        let upper = dir.join("upper");
+        make(&upper, 0o755)?;
+        match record.layers.last() {
+            Some(top) => copy_look(&self.driver().lower(&self.snapshot(top)), &upper),
+            None => Ok(()),
+        }
     }
 
     /// Takes a writable layer away; one that is gone is no error. Whoever still has it mounted keeps what is mounted.

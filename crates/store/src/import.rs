@@ -86,7 +86,7 @@ impl Store {
         document.rootfs.diff_ids.push(record.diff_id.clone());
         let chain = ChainId::extend(parent.as_ref(), &record.diff_id);
         self.settle(vec![(chain, place, record)], Durability::Durable)?;
-        self.put_image(document, reference)
+        self.put_image(document, reference.into_iter().cloned().collect())
     }
 
     /// The image of a container that wrote nothing: one more step, and no layer. The store must be shared.
@@ -95,14 +95,14 @@ impl Store {
         if let Some(step) = document.history.last_mut() {
             step.empty_layer = true;
         }
-        self.put_image(document, reference)
+        self.put_image(document, reference.into_iter().cloned().collect())
     }
 
-    fn put_image(&self, document: ImageConfig, reference: Option<&Reference>) -> Result<ImageId, LoadError> {
+    /// An image whose layers are here. The store must be shared.
+    pub(crate) fn put_image(&self, document: ImageConfig, names: Vec<Reference>) -> Result<ImageId, LoadError> {
         let config_bytes = serde_json::to_vec(&document)
             .map_err(|source| LoadError::Document { name: "the image config".to_owned(), source })?;
         let config = Descriptor::of(media::DOCKER_CONFIG, &config_bytes);
-        let names = reference.into_iter().cloned().collect();
         Ok(self.publish(Plan { names, config, config_bytes, document, manifest: None, layers: Vec::new() })?.id)
     }
 }

@@ -4,10 +4,12 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use disk::{Durability, faults, write, write_at};
 use spec::digest::{Algorithm, BlobDigest, ChainId, DiffId, Digest, Hasher};
 use spec::image::Descriptor;
+use spec::time::Time;
 
 use crate::archive::{LoadError, Plan};
 use crate::layer::{self, Applied, Ratio};
@@ -74,7 +76,8 @@ pub(crate) fn ingest(
         return corrupt("a layer's content", &want.0, &diff_id.0);
     }
     let Applied { entries, bytes, xattrs_left_out, .. } = applied;
-    let record = LayerRecord { diff_id, parent: wanted.parent, entries, bytes, tar_bytes, xattrs_left_out };
+    let record =
+        LayerRecord { diff_id, parent: wanted.parent, entries, bytes, tar_bytes, xattrs_left_out, built: None };
     write(place.path(), &record, Durability::Volatile).map_err(StoreError::from)?;
     Ok((place, record))
 }
@@ -151,6 +154,11 @@ impl Store {
         }
         disk::replace(&path, bytes, Durability::Durable).map_err(StoreError::io("writing", &path))
     }
+}
+
+pub(crate) fn time(at: SystemTime) -> Time {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// Hashes and counts what is read through it.

@@ -5,6 +5,7 @@
 //! assembled again from the directories when somebody wants them.
 
 mod archive;
+mod build;
 mod changes;
 mod check;
 mod collect;
@@ -25,6 +26,7 @@ mod record;
 mod remove;
 mod save;
 mod skeleton;
+mod step;
 mod store;
 pub mod tar;
 mod unsynced;
@@ -32,6 +34,7 @@ mod usage;
 mod walk;
 
 pub use archive::LoadError;
+pub use build::{FileTimes, LayerTimes, MadeLayer};
 pub use changes::{Change, ChangeKind};
 pub use check::{Damage, Depth};
 pub use collect::Freed;
@@ -46,6 +49,7 @@ pub use places::Places;
 pub use receive::{Incoming, Layer, Open, Receiving, describe, read_manifest};
 pub use remove::{Remove, RemoveError, Removed, Several};
 pub use save::SaveError;
+pub use step::{Step, StepLayer, StepRecord};
 pub use store::{Store, StoreError};
-pub use usage::{ImageUsage, Usage};
+pub use usage::{ImageUsage, StepUsage, Usage};
 pub use walk::{Extent, extent};

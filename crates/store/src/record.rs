@@ -23,6 +23,9 @@ pub(crate) struct LayerRecord {
     /// Attributes of the tar that the file system did not take, and overlayfs' own.
     #[serde(default)]
     pub(crate) xattrs_left_out: u64,
+    /// When a build made it here: then its files have the times they were written at, not those of the tar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built: Option<Time>,
 }
 
 impl Record for LayerRecord {
@@ -39,6 +42,15 @@ pub(crate) struct DraftRecord {
     /// Layers of images that the container mounts: they stay as long as it is there.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) mounted: BTreeMap<ImageId, Vec<ChainId>>,
+    /// The build it belongs to; none: a container's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) build: Option<String>,
+}
+
+impl DraftRecord {
+    pub(crate) fn new(layers: Vec<ChainId>, writes: Writes) -> DraftRecord {
+        DraftRecord { layers, writes, mounted: BTreeMap::new(), build: None }
+    }
 }
 
 /// What becomes of a container's writes when the machine loses power.
@@ -107,6 +119,10 @@ mod tests {
                 r#"{{"diff_id":"{digest}","parent":{parent},"entries":1,"bytes":2,"tar_bytes":3,"xattrs_left_out":4}}"#
             ));
         }
+        check::<LayerRecord>(&format!(
+            r#"{{"diff_id":"{digest}","parent":null,"entries":1,"bytes":2,"tar_bytes":3,"xattrs_left_out":0,"built":"2026-01-02T15:04:05.123456789Z"}}"#
+        ));
+        check::<DraftRecord>(r#"{"layers":[],"writes":"volatile","build":"b1"}"#);
         for writes in ["kept", "volatile"] {
             check::<DraftRecord>(&format!(r#"{{"layers":["{digest}"],"writes":"{writes}"}}"#));
             check::<DraftRecord>(&format!(
@@ -120,6 +136,13 @@ mod tests {
             ));
         }
         check::<crate::unsynced::UnsyncedRecord>(&format!(r#"{{"layers":["{digest}"]}}"#));
+        check::<crate::unsynced::UnsyncedRecord>(r#"{"layers":[],"built_since":"2026-01-02T15:04:05.123456789Z"}"#);
+        let layer = format!(r#"{{"chain":"{digest}","diff_id":"{digest}","size_bytes":1}}"#);
+        for layer in [&layer, "null"] {
+            check::<crate::StepRecord>(&format!(
+                r#"{{"layer":{layer},"name":"[1/2] RUN make","created":"2026-01-02T15:04:05.123456789Z"}}"#
+            ));
+        }
         let blob = format!(r#"{{"blob":{descriptor},"repositories":["docker.io/library/a"]}}"#);
         check::<crate::origin::OriginsRecord>(&format!(r#"{{"blobs":[{blob}]}}"#));
         for reference in ["docker.io/library/a:1".to_owned(), format!("docker.io/library/a@{digest}")] {

@@ -36,6 +36,9 @@ pub enum StoreError {
     /// The image went away while it was being used.
     #[error("No such image: {0}")]
     Gone(ImageId),
+    /// A layer went away while it was being used.
+    #[error("layer {0} was removed meanwhile: build again")]
+    LayerGone(ChainId),
     /// There is no such writable layer.
     #[error("container {0} has no writable layer")]
     NoDraft(ContainerId),

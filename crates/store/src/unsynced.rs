@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use disk::{Durability, Record, faults, read_at, write_at};
 use serde::{Deserialize, Serialize};
-use spec::digest::{ChainId, ImageId};
+use spec::digest::{ChainId, Digest, ImageId};
+use spec::time::Time;
 
 use crate::image::ResolveError;
 use crate::layer;
 use crate::record::LayerRecord;
 use crate::remove::{Remove, RemoveError, Several};
-use crate::store::{Passing, Store, StoreError, unlink};
+use crate::store::{Passing, Store, StoreError, list, unlink};
 
 /// The kernel has written nearly everything by then (vm.dirty_expire_centisecs: 30 s).
 const WRITTEN_BY_NOW: Duration = Duration::from_secs(60);
@@ -26,6 +27,9 @@ const WRITTEN_BY_NOW: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnsyncedRecord {
     pub(crate) layers: Vec<ChainId>,
+    /// All layers that builds made here since then are among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) built_since: Option<Time>,
 }
 
 impl Record for UnsyncedRecord {
@@ -53,6 +57,23 @@ impl Store {
             write_at(&path, &record, Durability::Durable)?;
         }
         Ok(())
+    }
+
+    /// Writes down that builds make layers from now on. One note stands for many: a step must not cost a write to the disk. It is renewed
+    /// before it is old enough to be struck, so that no layer comes into its place between the sync and the striking.
+    pub(crate) fn note_built(&self, at: Time) -> Result<(), StoreError> {
+        let path = self.unsynced_file();
+        let _held = self.lock_images()?;
+        let mut record: UnsyncedRecord = read_at(&path)?.unwrap_or_default();
+        let is_fresh = fs::metadata(&path)
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|noted| noted.elapsed().is_ok_and(|since| since < WRITTEN_BY_NOW / 2));
+        // A clock that was set back makes the note speak of more.
+        if is_fresh && record.built_since.is_some_and(|since| since <= at) {
+            return Ok(());
+        }
+        record.built_since = Some(record.built_since.map_or(at, |since| since.min(at)));
+        Ok(write_at(&path, &record, Durability::Durable)?)
     }
 
     /// Makes durable what was noted a while ago.
@@ -85,7 +106,7 @@ impl Store {
         let Some(noted) = read_at::<UnsyncedRecord>(&path)? else { return Ok(Vec::new()) };
         let held = self.share()?;
         let mut broken = Vec::new();
-        for chain in noted.layers {
+        for chain in self.doubtful(noted)? {
             if self.is_whole(&chain) {
                 continue;
             }
@@ -97,6 +118,7 @@ impl Store {
             }
             broken.push(chain);
         }
+        self.forget_steps_on(&broken)?;
         drop(held);
         let mut gone = Vec::new();
         for (image, _) in self.images()? {
@@ -113,10 +135,25 @@ impl Store {
         Ok(gone)
     }
 
+    /// The layers that a note is about.
+    fn doubtful(&self, noted: UnsyncedRecord) -> Result<Vec<ChainId>, StoreError> {
+        let mut layers = noted.layers;
+        let Some(since) = noted.built_since else { return Ok(layers) };
+        for hex in list(&self.snapshots_dir())? {
+            let Ok(digest) = format!("sha256:{hex}").parse::<Digest>() else { continue };
+            let is_old = disk::read::<LayerRecord>(&self.snapshots_dir().join(&hex))
+                .is_ok_and(|record| record.is_some_and(|record| record.built.is_none_or(|built| built < since)));
+            if !is_old && !layers.contains(&ChainId(digest.clone())) {
+                layers.push(ChainId(digest));
+            }
+        }
+        Ok(layers)
+    }
+
     fn is_whole(&self, chain: &ChainId) -> bool {
         let snapshot = self.snapshot(chain);
         let Ok(Some(record)) = disk::read::<LayerRecord>(&snapshot) else { return false };
-        let Ok(expected) = self.verify(&snapshot, &record.diff_id) else { return false };
+        let Ok(expected) = self.verify(&snapshot, &record) else { return false };
         let tree = self.driver().lower(&snapshot);
         layer::compare(expected, &tree, record.xattrs_left_out).is_ok_and(|differences| differences.is_empty())
     }

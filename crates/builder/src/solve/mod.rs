@@ -1,30 +1,145 @@
 //! The graph is done: steps in parallel, each result taken from the cache or made and put there.
+//!
+//! - [`load`] reads the Dockerfile and opens contexts; `plan` makes steps of it.
+//! - [`board`] says which step is next; [`solver`] finds its result or makes it ([`copy`], [`run`], [`remote`]).
+//! - [`result`] is what comes of it; [`report`] tells meanwhile, [`error`] when it fails.
 
+mod board;
+mod copy;
+mod error;
+mod known;
+mod load;
+mod remote;
+mod report;
+mod result;
+mod run;
+mod secret;
+mod solver;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::thread;
+
+use disk::Home;
+use spec::digest::Digest;
+use store::Store;
+
+pub use error::{BuildError, Place, Source};
+use load::Contexts;
+use report::{Report, told};
+use solver::Solver;
+
+use crate::cache::Session;
+use crate::plan::graph::What;
+use crate::plan::{Described, Facts, Plan, Wanted, plan};
 use crate::progress::Progress;
-use crate::{Built, Machine, Request};
+use crate::{Built, Machine, MachineError, Request};
 
-/// Why there is no image.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The machine.
-    #[error(transparent)]
-    Machine(#[from] crate::MachineError),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] store::StoreError),
-}
-
-/// Builds.
+/// Builds. What is made is kept by the build cache; [`crate::cache::trim`] is for when it is done.
 ///
 /// # Errors
 /// [`BuildError`].
 pub fn build(
-    home: &disk::Home,
-    store: &store::Store,
+    home: &Home,
+    store: &Store,
     machine: &dyn Machine,
     request: &Request,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Built, BuildError> {
-    let _ = (home, store, machine, request, on);
-    Ok(Built { variants: Vec::new() })
+    let report = Report { on };
+    let session = Session::open(home, store)?;
+    // What is found stays until it is used: nobody collects meanwhile.
+    let _kept = store.share()?;
+    let contexts = Contexts::new(request, store, &session, machine, report);
+    let loaded = contexts.load()?;
+    let facts = Asking { machine, report };
+    let plan = plan(&loaded.file, request, &facts).map_err(|error| BuildError::unplanned(error, &loaded.source))?;
+    let solver = Solver {
+        home,
+        store,
+        machine,
+        request,
+        session: &session,
+        contexts: &contexts,
+        report,
+        plan: &plan,
+        source: &loaded.source,
+        known: &known::Nobody,
+        digests: digests(&plan),
+        cancelled: AtomicBool::new(false),
+        made_any: AtomicBool::new(false),
+        trees: Mutex::default(),
+        pulled: plan.steps.iter().map(|_| Mutex::new(false)).collect(),
+    };
+    let built = finish(&solver);
+    contexts.remember();
+    for tree in solver.trees.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
+        tree.remember();
+    }
+    built
+}
+
+fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {
+    let made = board::solve(solver)?;
+    let mut variants = Vec::new();
+    for target in &solver.plan.targets {
+        variants.push(solver.variant(target, &made).map_err(|error| BuildError::refused(error.message))?);
+    }
+    // Images of which no layer was needed.
+    for (at, step) in solver.plan.steps.iter().enumerate() {
+        let id = crate::plan::graph::StepId(at);
+        if matches!(step.what, What::Image(_)) && !solver.was_pulled(id) {
+            solver.shown(id).cached();
+        }
+    }
+    Ok(Built { variants })
+}
+
+/// What steps are shown by: what they do, to what.
+fn digests(plan: &Plan) -> Vec<Digest> {
+    let mut digests: Vec<Digest> = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let mut text = format!("step\0{}\0{:?}", step.name, step.what);
+        for input in step.what.inputs() {
+            text.push_str(digests[input.0].hex());
+        }
+        digests.push(Digest::sha256(text.as_bytes()));
+    }
+    digests
+}
+
+/// Asks the machine for images' configs, for several at once.
+struct Asking<'a> {
+    machine: &'a dyn Machine,
+    report: Report<'a>,
+}
+
+impl Facts for Asking<'_> {
+    fn describe(&self, wanted: &[Wanted]) -> Vec<Result<Described, MachineError>> {
+        match wanted {
+            [] => Vec::new(),
+            [one] => vec![self.one(one)],
+            several => thread::scope(|scope| {
+                let asked: Vec<_> = several.iter().map(|one| scope.spawn(|| self.one(one))).collect();
+                let gone = || MachineError { message: "asking for an image's config ended badly".into(), source: None };
+                asked.into_iter().map(|asked| asked.join().unwrap_or_else(|_| Err(gone()))).collect()
+            }),
+        }
+    }
+}
+
+impl Asking<'_> {
+    fn one(&self, wanted: &Wanted) -> Result<Described, MachineError> {
+        let shown = self.report.internal(&wanted.shown);
+        shown.begin();
+        let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
+        match &described {
+            Ok(_) => shown.done(),
+            Err(error) => shown.failed(&told(error)),
+        }
+        described
+    }
 }

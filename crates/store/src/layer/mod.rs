@@ -4,6 +4,7 @@
 //! - [`apply`]: tar → the directory of a new layer, whiteouts translated, and a *recipe* recorded on the way.
 //! - [`assemble`]: directory + recipe → the identical tar, so that an image is kept on disk once.
 //! - [`diff`]: an overlay upper directory → a new layer's tar.
+//! - `record`: the same directory → the layer itself, where it lies, with its recipe and its tar's digest.
 //! - [`pack`] and [`extract`]: a tree that somebody lives in → an archive, and back: `cp`, `export`.
 //!
 //! Everything in a layer is hostile. What holds: nothing outside the directory is created, opened or changed, because
@@ -30,6 +31,7 @@ mod ledger;
 mod recipe;
 mod tree;
 mod unpack;
+mod upper;
 
 #[cfg(test)]
 mod tests;
@@ -46,6 +48,7 @@ pub use diff::{Owner, Packed, Written, diff, pack};
 pub(crate) use expected::Expected;
 pub use extract::{Extract, Owners, extract};
 pub(crate) use gzip::gzip;
+pub(crate) use upper::{Recorded, record};
 
 use crate::tar::TarError;
 

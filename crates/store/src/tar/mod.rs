@@ -27,6 +27,7 @@ use std::io;
 
 pub use reader::Reader;
 pub use writer::Writer;
+pub(crate) use writer::headers;
 
 /// Headers, bodies and padding come in units of this many bytes.
 pub const BLOCK: usize = 512;

@@ -54,7 +54,7 @@ fn refuse<T>(entry: &Entry, why: &str) -> io::Result<T> {
 }
 
 /// The header of a member, after one with PAX records where it needs them.
-fn headers(entry: &Entry) -> io::Result<Vec<u8>> {
+pub(crate) fn headers(entry: &Entry) -> io::Result<Vec<u8>> {
     let mut header = [0; BLOCK];
     let mut records = Vec::new();
     let (flag, size, target, device) = match &entry.kind {

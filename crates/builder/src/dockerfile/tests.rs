@@ -1,0 +1,4 @@
+mod data;
+mod language;
+mod mistakes;
+mod words;
