@@ -31,6 +31,7 @@ complete -c kist -n "__fish_kist_needs_command" -s v -l version -d 'Print versio
 complete -c kist -n "__fish_kist_needs_command" -f -a "run" -d 'Create and run a new container from an image'
 complete -c kist -n "__fish_kist_needs_command" -f -a "exec" -d 'Execute a command in a running container'
 complete -c kist -n "__fish_kist_needs_command" -f -a "ps" -d 'List containers'
+complete -c kist -n "__fish_kist_needs_command" -f -a "build" -d 'Build an image from a Dockerfile'
 complete -c kist -n "__fish_kist_needs_command" -f -a "pull" -d 'Download an image from a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "push" -d 'Upload an image to a registry'
 complete -c kist -n "__fish_kist_needs_command" -f -a "images" -d 'List images'
@@ -66,6 +67,8 @@ complete -c kist -n "__fish_kist_needs_command" -f -a "top" -d 'Display the runn
 complete -c kist -n "__fish_kist_needs_command" -f -a "unpause" -d 'Unpause all processes within one or more containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "update" -d 'Update configuration of one or more containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "wait" -d 'Block until one or more containers stop, then print their exit codes'
+complete -c kist -n "__fish_kist_needs_command" -f -a "builder" -d 'Manage builds'
+complete -c kist -n "__fish_kist_needs_command" -f -a "buildx" -d 'Build images, in the words of Docker\'s plugin'
 complete -c kist -n "__fish_kist_needs_command" -f -a "container" -d 'Manage containers'
 complete -c kist -n "__fish_kist_needs_command" -f -a "image" -d 'Manage images'
 complete -c kist -n "__fish_kist_needs_command" -f -a "network" -d 'Manage networks'
@@ -197,6 +200,60 @@ complete -c kist -n "__fish_kist_using_subcommand ps" -s l -l latest -d 'Show th
 complete -c kist -n "__fish_kist_using_subcommand ps" -l no-trunc -d 'Don\'t truncate output'
 complete -c kist -n "__fish_kist_using_subcommand ps" -s q -l quiet -d 'Only display container IDs'
 complete -c kist -n "__fish_kist_using_subcommand ps" -s s -l size -d 'Display total file sizes'
+complete -c kist -n "__fish_kist_using_subcommand build" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l annotation -d 'Add annotation to the image' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l attest -d 'Attestation parameters (format: "type=sbom,generator=image")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l build-arg -d 'Set build-time variables' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l build-context -d 'Additional build contexts (e.g., name=path)' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cache-from -d 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cache-to -d 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l call -d 'Set method for evaluating build ("check", "outline", "targets")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cgroup-parent -d 'Set the parent cgroup for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l iidfile -d 'Write the image ID to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l label -d 'Set metadata for an image' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l metadata-file -d 'Write build result metadata to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l platform -d 'Set target platform for build' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l print -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l progress -d 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty"). Use plain to show container output' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l provenance -d 'Shorthand for "--attest=type=provenance"' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l sbom -d 'Shorthand for "--attest=type=sbom"' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l secret -d 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l shm-size -d 'Shared memory size for build containers' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l ssh -d 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -s t -l tag -d 'Image identifier (format: "[registry/]repository[:tag]")' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l target -d 'Set the target build stage to build' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l ulimit -d 'Ulimit options' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cpu-period -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cpu-quota -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -s c -l cpu-shares -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cpuset-cpus -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l cpuset-mems -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l isolation -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -s m -l memory -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l memory-swap -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l policy -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l resource -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l security-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand build" -l help
+complete -c kist -n "__fish_kist_using_subcommand build" -s h
+complete -c kist -n "__fish_kist_using_subcommand build" -l check -d 'Shorthand for "--call=check"'
+complete -c kist -n "__fish_kist_using_subcommand build" -s D -l debug -d 'Show what each warning is about'
+complete -c kist -n "__fish_kist_using_subcommand build" -l load -d 'Shorthand for "--output=type=docker"'
+complete -c kist -n "__fish_kist_using_subcommand build" -l no-cache -d 'Do not use cache when building the image'
+complete -c kist -n "__fish_kist_using_subcommand build" -l pull -d 'Always attempt to pull all referenced images'
+complete -c kist -n "__fish_kist_using_subcommand build" -l push -d 'Shorthand for "--output=type=registry,unpack=false"'
+complete -c kist -n "__fish_kist_using_subcommand build" -s q -l quiet -d 'Suppress the build output and print image ID on success'
+complete -c kist -n "__fish_kist_using_subcommand build" -l compress -d ''
+complete -c kist -n "__fish_kist_using_subcommand build" -l disable-content-trust -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand build" -l force-rm -d ''
+complete -c kist -n "__fish_kist_using_subcommand build" -l rm -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand build" -l squash -d ''
 complete -c kist -n "__fish_kist_using_subcommand pull" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c kist -n "__fish_kist_using_subcommand pull" -l help
 complete -c kist -n "__fish_kist_using_subcommand pull" -s h
@@ -458,6 +515,219 @@ complete -c kist -n "__fish_kist_using_subcommand update" -l help
 complete -c kist -n "__fish_kist_using_subcommand update" -s h
 complete -c kist -n "__fish_kist_using_subcommand wait" -l help
 complete -c kist -n "__fish_kist_using_subcommand wait" -s h
+complete -c kist -n "__fish_kist_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c kist -n "__fish_kist_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "du" -d 'Show disk usage of the build cache'
+complete -c kist -n "__fish_kist_using_subcommand builder; and not __fish_seen_subcommand_from build du prune" -f -a "prune" -d 'Remove build cache'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l annotation -d 'Add annotation to the image' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l attest -d 'Attestation parameters (format: "type=sbom,generator=image")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-arg -d 'Set build-time variables' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l build-context -d 'Additional build contexts (e.g., name=path)' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("check", "outline", "targets")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Set the parent cgroup for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for an image' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write build result metadata to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l print -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty"). Use plain to show container output' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l provenance -d 'Shorthand for "--attest=type=provenance"' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l sbom -d 'Shorthand for "--attest=type=sbom"' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l secret -d 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l shm-size -d 'Shared memory size for build containers' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l ssh -d 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s t -l tag -d 'Image identifier (format: "[registry/]repository[:tag]")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l target -d 'Set the target build stage to build' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l ulimit -d 'Ulimit options' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-period -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpu-quota -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpuset-cpus -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l cpuset-mems -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l isolation -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s m -l memory -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l memory-swap -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l policy -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l resource -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l security-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l help
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s h
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s D -l debug -d 'Show what each warning is about'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l load -d 'Shorthand for "--output=type=docker"'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l pull -d 'Always attempt to pull all referenced images'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l push -d 'Shorthand for "--output=type=registry,unpack=false"'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress the build output and print image ID on success'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l compress -d ''
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l disable-content-trust -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l force-rm -d ''
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l rm -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash -d ''
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l help
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -s h
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l verbose -d 'Provide a more verbose output'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "until=24h")' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l keep-storage -d 'Amount of disk space to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l max-used-space -d 'Maximum amount of disk space allowed to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l min-free-space -d 'Target amount of free disk space after pruning' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l reserved-space -d 'Amount of disk space always allowed to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l help
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -s h
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused build cache, not just dangling ones'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from prune" -l verbose -d 'Provide a more verbose output'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "b" -d 'Build an image from a Dockerfile'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "du" -d 'Show disk usage of the build cache'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "prune" -d 'Remove build cache'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "inspect" -d 'Inspect current builder instance'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "ls" -d 'List builder instances'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and not __fish_seen_subcommand_from build b du prune inspect ls version" -f -a "version" -d 'Show buildx version information'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l annotation -d 'Add annotation to the image' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l attest -d 'Attestation parameters (format: "type=sbom,generator=image")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-arg -d 'Set build-time variables' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l build-context -d 'Additional build contexts (e.g., name=path)' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("check", "outline", "targets")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Set the parent cgroup for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for an image' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write build result metadata to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l print -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty"). Use plain to show container output' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l provenance -d 'Shorthand for "--attest=type=provenance"' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l sbom -d 'Shorthand for "--attest=type=sbom"' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l secret -d 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l shm-size -d 'Shared memory size for build containers' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ssh -d 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s t -l tag -d 'Image identifier (format: "[registry/]repository[:tag]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l target -d 'Set the target build stage to build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l ulimit -d 'Ulimit options' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-period -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpu-quota -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpuset-cpus -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l cpuset-mems -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l isolation -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s m -l memory -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l memory-swap -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l policy -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l resource -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l security-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s D -l debug -d 'Show what each warning is about'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l load -d 'Shorthand for "--output=type=docker"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l pull -d 'Always attempt to pull all referenced images'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l push -d 'Shorthand for "--output=type=registry,unpack=false"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress the build output and print image ID on success'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l compress -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l disable-content-trust -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l force-rm -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l rm -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from build" -l squash -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l annotation -d 'Add annotation to the image' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l attest -d 'Attestation parameters (format: "type=sbom,generator=image")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l build-arg -d 'Set build-time variables' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l build-context -d 'Additional build contexts (e.g., name=path)' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cache-from -d 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cache-to -d 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l call -d 'Set method for evaluating build ("check", "outline", "targets")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cgroup-parent -d 'Set the parent cgroup for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l iidfile -d 'Write the image ID to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l label -d 'Set metadata for an image' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l metadata-file -d 'Write build result metadata to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l platform -d 'Set target platform for build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l print -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l progress -d 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty"). Use plain to show container output' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l provenance -d 'Shorthand for "--attest=type=provenance"' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l sbom -d 'Shorthand for "--attest=type=sbom"' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l secret -d 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l shm-size -d 'Shared memory size for build containers' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l ssh -d 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s t -l tag -d 'Image identifier (format: "[registry/]repository[:tag]")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l target -d 'Set the target build stage to build' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l ulimit -d 'Ulimit options' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cpu-period -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cpu-quota -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s c -l cpu-shares -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cpuset-cpus -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l cpuset-mems -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l isolation -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s m -l memory -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l memory-swap -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l policy -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l resource -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l security-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l check -d 'Shorthand for "--call=check"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s D -l debug -d 'Show what each warning is about'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l load -d 'Shorthand for "--output=type=docker"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l no-cache -d 'Do not use cache when building the image'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l pull -d 'Always attempt to pull all referenced images'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l push -d 'Shorthand for "--output=type=registry,unpack=false"'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -s q -l quiet -d 'Suppress the build output and print image ID on success'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l compress -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l disable-content-trust -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l force-rm -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l rm -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l squash -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l verbose -d 'Provide a more verbose output'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l filter -d 'Provide filter values (e.g. "until=24h")' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l keep-storage -d 'Amount of disk space to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l max-used-space -d 'Maximum amount of disk space allowed to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l min-free-space -d 'Target amount of free disk space after pruning' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l reserved-space -d 'Amount of disk space always allowed to keep for cache' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s a -l all -d 'Remove all unused build cache, not just dangling ones'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from prune" -l verbose -d 'Provide a more verbose output'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from inspect" -l bootstrap -d 'Ensure builder has booted before inspecting'
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from ls" -l format -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from ls" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from ls" -s h
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from ls" -l no-trunc -d ''
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from version" -l help
+complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from version" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "run" -d 'Create and run a new container from an image'
 complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "exec" -d 'Execute a command in a running container'
 complete -c kist -n "__fish_kist_using_subcommand container; and not __fish_seen_subcommand_from run exec ls list ps attach commit cp create diff export kill logs pause port rename restart rm remove start stats stop top unpause update wait inspect prune" -f -a "ls" -d 'List containers'
@@ -833,19 +1103,74 @@ complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_sub
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -l help
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -s h
 complete -c kist -n "__fish_kist_using_subcommand container; and __fish_seen_subcommand_from prune" -s f -l force -d 'Do not prompt for confirmation'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "ls" -d 'List images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "list" -d 'List images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "history" -d 'Show the history of an image'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "load" -d 'Load an image from a tar archive or STDIN'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "rm" -d 'Remove one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "remove" -d 'Remove one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
-complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "build" -d 'Build an image from a Dockerfile'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "pull" -d 'Download an image from a registry'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "push" -d 'Upload an image to a registry'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "ls" -d 'List images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "list" -d 'List images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "history" -d 'Show the history of an image'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "import" -d 'Import the contents from a tarball to create a filesystem image'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "load" -d 'Load an image from a tar archive or STDIN'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "rm" -d 'Remove one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "remove" -d 'Remove one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "save" -d 'Save one or more images to a tar archive (streamed to STDOUT by default)'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "tag" -d 'Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "inspect" -d 'Display detailed information on one or more images'
+complete -c kist -n "__fish_kist_using_subcommand image; and not __fish_seen_subcommand_from build pull push ls list history import load rm remove save tag inspect prune" -f -a "prune" -d 'Remove unused images'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l add-host -d 'Add a custom host-to-IP mapping (format: "host:ip")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l allow -d 'Allow extra privileged entitlement (e.g., "network.host", "security.insecure")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l annotation -d 'Add annotation to the image' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l attest -d 'Attestation parameters (format: "type=sbom,generator=image")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l build-arg -d 'Set build-time variables' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l build-context -d 'Additional build contexts (e.g., name=path)' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l builder -d 'Override the configured builder instance' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-from -d 'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cache-to -d 'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l call -d 'Set method for evaluating build ("check", "outline", "targets")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cgroup-parent -d 'Set the parent cgroup for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s f -l file -d 'Name of the Dockerfile (default: "PATH/Dockerfile")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l iidfile -d 'Write the image ID to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l label -d 'Set metadata for an image' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l metadata-file -d 'Write build result metadata to a file' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l network -d 'Set the networking mode for the "RUN" instructions during build' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache-filter -d 'Do not cache specified stages' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s o -l output -d 'Output destination (format: "type=local,dest=path")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l platform -d 'Set target platform for build' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l print -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l progress -d 'Set type of progress output ("auto", "none", "plain", "quiet", "rawjson", "tty"). Use plain to show container output' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l provenance -d 'Shorthand for "--attest=type=provenance"' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l sbom -d 'Shorthand for "--attest=type=sbom"' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l secret -d 'Secret to expose to the build (format: "id=mysecret[,src=/local/secret]")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l shm-size -d 'Shared memory size for build containers' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l ssh -d 'SSH agent socket or keys to expose to the build (format: "default|<id>[=<socket>|<key>[,<key>]]")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s t -l tag -d 'Image identifier (format: "[registry/]repository[:tag]")' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l target -d 'Set the target build stage to build' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l ulimit -d 'Ulimit options' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-period -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cpu-quota -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s c -l cpu-shares -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cpuset-cpus -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l cpuset-mems -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l isolation -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s m -l memory -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l memory-swap -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l policy -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l resource -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l security-opt -d '' -r
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l help
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s h
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l check -d 'Shorthand for "--call=check"'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s D -l debug -d 'Show what each warning is about'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l load -d 'Shorthand for "--output=type=docker"'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l no-cache -d 'Do not use cache when building the image'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l pull -d 'Always attempt to pull all referenced images'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l push -d 'Shorthand for "--output=type=registry,unpack=false"'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -s q -l quiet -d 'Suppress the build output and print image ID on success'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l compress -d ''
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l disable-content-trust -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l force-rm -d ''
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l rm -d ' (default true)'
+complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from build" -l squash -d ''
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -l platform -d 'Set platform if server is multi-platform capable' -r
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -l help
 complete -c kist -n "__fish_kist_using_subcommand image; and __fish_seen_subcommand_from pull" -s h

@@ -25,7 +25,7 @@ mod solve;
 
 pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
 pub use request::{
-    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret, Variant,
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
 pub use plan::PlanError;
 pub use solve::{BuildError, Place, Source, build};

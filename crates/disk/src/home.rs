@@ -93,6 +93,12 @@ impl Home {
         self.containers().join(id.as_str())
     }
 
+    /// Where the records of a build's errand lie: beside the draft that it runs on, with which they go.
+    #[must_use]
+    pub fn errand(&self, id: &ContainerId) -> PathBuf {
+        self.root.join("drafts").join(id.as_str()).join("errand")
+    }
+
     /// The names' directory.
     #[must_use]
     pub fn names(&self) -> PathBuf {

@@ -1,6 +1,7 @@
 //! The engine: each verb of the product once, for every face. It keeps nothing between verbs; what is true is on disk, and what runs
 //! is owned by a monitor. Verbs block; an asynchronous face calls them off its threads.
 
+pub mod build;
 pub mod bundle;
 pub mod container;
 mod error;

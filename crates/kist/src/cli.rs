@@ -51,6 +51,16 @@ impl Cli {
         &self.working_dir
     }
 
+    /// What the user keeps for Docker's command line.
+    pub(crate) fn docker_config(&self) -> &Path {
+        &self.docker_config
+    }
+
+    /// All of the user's environment.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        self.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
     /// Where images and containers are.
     pub(crate) fn root(&self) -> &Path {
         &self.root

@@ -103,7 +103,7 @@ impl Berth {
     ///
     /// # Errors
     /// No process to be had.
-    pub fn spawn(self, home: &Home, id: &ContainerId, ahead: Ahead) -> Result<Spawned, ClientError> {
+    pub fn spawn(self, home: &Home, id: &ContainerId, whose: Whose, ahead: Ahead) -> Result<Spawned, ClientError> {
         let text = |bytes: &[u8]| {
             CString::new(bytes).map_err(|e| ClientError::Io("naming the container's directories", e.into()))
         };
@@ -112,6 +112,7 @@ impl Berth {
             text(home.root().as_os_str().as_bytes())?,
             text(home.run().as_os_str().as_bytes())?,
             text(id.as_str().as_bytes())?,
+            text(whose.word().as_bytes())?,
             text(ahead.word().as_bytes())?,
         ];
         let argv = argv.each_ref().map(|word| word.as_c_str());
@@ -130,6 +131,27 @@ impl Berth {
         };
         let client = start().map(Client).map_err(|e| ClientError::Io("starting the container's monitor", e))?;
         Ok(Spawned { dir: self.dir, client })
+    }
+}
+
+/// Whose process a monitor owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// A container's.
+    Container,
+    /// An errand's: a build's command on a draft of the build. Its records lie beside the draft ([`Home::errand`]), nobody sees it or hears
+    /// of it, and it ends with the connection of whoever spawned the monitor. [`protocol::Until::Removed`] is met when nothing of it is
+    /// left but the draft.
+    Errand,
+}
+
+impl Whose {
+    /// On the monitor's command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Whose::Container => "container",
+            Whose::Errand => "errand",
+        }
     }
 }
 

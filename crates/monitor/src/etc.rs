@@ -35,7 +35,12 @@ pub fn files(home: &Home, config: &Config) -> Vec<(PathBuf, PathBuf)> {
         NetworkMode::Container(other) => other,
         NetworkMode::Host | NetworkMode::None | NetworkMode::Networks(_) => &config.id,
     };
-    let dir = home.container(whose);
+    files_in(&home.container(whose))
+}
+
+/// The same of one whose directory is this.
+#[must_use]
+pub fn files_in(dir: &Path) -> Vec<(PathBuf, PathBuf)> {
     [HOSTS, HOSTNAME, RESOLV_CONF].map(|name| (Path::new("/etc").join(name), dir.join(name))).into()
 }
 
@@ -97,9 +102,8 @@ pub(crate) struct Written {
     resolv_conf: u64,
 }
 
-/// Writes the files, for a container whose root is `root` on the host.
-pub(crate) fn write(home: &Home, config: &Config, facts: &Facts<'_>, root: Root) -> io::Result<Written> {
-    let dir = home.container(&config.id);
+/// Writes the files into the container's directory, for one whose root is `root` on the host.
+pub(crate) fn write(dir: &Path, config: &Config, facts: &Facts<'_>, root: Root) -> io::Result<Written> {
     let of_host = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let resolv_conf = resolv_conf(config, facts, &of_host("/etc/resolv.conf"));
     let hosts_of_host = || of_host("/etc/hosts");
@@ -120,13 +124,12 @@ pub(crate) fn write(home: &Home, config: &Config, facts: &Facts<'_>, root: Root)
 /// A network came or went: its lines come or go, in the file that is bound into the container, and resolv.conf says what is true now unless the container
 /// has written to it.
 pub(crate) fn follow(
-    home: &Home,
+    dir: &Path,
     config: &Config,
     facts: &Facts<'_>,
     written: Written,
     (gone, come): (&[Line], &[Line]),
 ) -> io::Result<Written> {
-    let dir = home.container(&config.id);
     let hosts = dir.join(HOSTS);
     let mut text = read(&hosts)?;
     for line in gone {

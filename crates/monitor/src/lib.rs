@@ -35,7 +35,7 @@ mod visits;
 mod waits;
 mod wire;
 
-pub use client::{Ahead, Berth, Client, ClientError, ROLE, Spawned};
+pub use client::{Ahead, Berth, Client, ClientError, ROLE, Spawned, Whose};
 pub use exit::Exit;
 pub use networks::live;
 pub use recovery::{Recovered, needs_start, recover};

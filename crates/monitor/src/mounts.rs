@@ -16,6 +16,7 @@ use spec::volume::VolumeName;
 use store::{Floor, MountImage, Store};
 
 use crate::prepare::StartError;
+use crate::protocol::Given;
 use crate::status;
 
 /// Mounts by their place in the bundle, and what keeps others from starting with the same memory: dropped once the container runs.
@@ -24,12 +25,24 @@ pub(crate) struct Made {
     pub(crate) _locks: Vec<File>,
 }
 
-/// Makes those that the runtime does not make.
-pub(crate) fn make(home: &Home, store: &Store, bundle: &Bundle) -> Result<Made, StartError> {
+/// Makes those that the runtime does not make, but for those that are `given`.
+pub(crate) fn make(
+    home: &Home,
+    store: &Store,
+    bundle: &Bundle,
+    given: Vec<(Given, OwnedFd)>,
+) -> Result<Made, StartError> {
     let locks = lock_memory(home, bundle)?;
     let id_maps = bundle.namespaces.id_maps.as_ref();
-    let mut mounts = BTreeMap::new();
+    let given = given.into_iter().filter_map(|(what, tree)| match what {
+        Given::Root => None,
+        Given::Mount(place) => Some((place, tree)),
+    });
+    let mut mounts: BTreeMap<usize, OwnedFd> = given.collect();
     for (place, mount) in bundle.mounts.iter().enumerate() {
+        if mounts.contains_key(&place) {
+            continue;
+        }
         match &mount.kind {
             MountKind::Image { layers, beneath } => {
                 let request = MountImage { id_maps, floor: Floor::Bare, beneath: beneath.as_deref() };

@@ -11,6 +11,7 @@ mod places;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
 
 use disk::{Home, Journal, Lock, read};
 use network::endpoint::{self, Join};
@@ -83,7 +84,7 @@ impl Owner {
         let (defaults, root) = (&bundle.networks, Root::of(bundle.namespaces.id_maps.as_ref()));
         match &config.host.network {
             NetworkMode::Networks(_) => self.join_networks(config, defaults, root).map(Some),
-            NetworkMode::Host | NetworkMode::None => write_files(&self.home, config, defaults, root).map(|()| None),
+            NetworkMode::Host | NetworkMode::None => write_files(&self.dir, config, defaults, root).map(|()| None),
             NetworkMode::Container(_) => Ok(None),
         }
     }
@@ -111,7 +112,7 @@ impl Owner {
             asks,
             defaults,
         };
-        let files = etc::write(&self.home, config, &facts, root).map_err(writing)?;
+        let files = etc::write(&self.dir, config, &facts, root).map_err(writing)?;
         Ok(Joining { lock: Some(lock), places, asks, files })
     }
 
@@ -309,11 +310,11 @@ pub(crate) struct Joining {
 }
 
 /// Of a container without places: its files alone.
-fn write_files(home: &Home, config: &Config, defaults: &Defaults, root: Root) -> Result<(), JoinError> {
+fn write_files(dir: &Path, config: &Config, defaults: &Defaults, root: Root) -> Result<(), JoinError> {
     let loopback = [IpAddr::V4(Ipv4Addr::LOCALHOST)];
     let gateways: &[IpAddr] = if config.host.network == NetworkMode::Host { &loopback } else { &[] };
     let facts = etc::Facts { endpoints: &[], links: &[], gateways, asks: Asks::Servers, defaults };
-    etc::write(home, config, &facts, root).map(drop).map_err(writing)
+    etc::write(dir, config, &facts, root).map(drop).map_err(writing)
 }
 
 fn writing(error: io::Error) -> JoinError {

@@ -16,6 +16,7 @@ use spec::event::ContainerAct;
 use spec::id::ContainerId;
 
 use crate::burial::{CLAIMS, Claim};
+use crate::client::Whose;
 use crate::events::Teller;
 use crate::execs::ExecRun;
 use crate::health::Rules;
@@ -26,7 +27,7 @@ use crate::protocol::Tell;
 use crate::restart::Restarts;
 use crate::run::Run;
 use crate::status::{self, State};
-use crate::visits::Visitor;
+use crate::visits::{FIRST, Visitor};
 use crate::waits::Waits;
 use crate::{log, recovery, wire};
 
@@ -39,6 +40,8 @@ pub(crate) struct Habits {
     pub(crate) tty: bool,
     pub(crate) open_stdin: bool,
     pub(crate) auto_remove: bool,
+    /// It is a build's: see [`Whose::Errand`].
+    pub(crate) is_errand: bool,
     pub(crate) shares_pids: bool,
     pub(crate) health: Option<Rules>,
 }
@@ -121,8 +124,18 @@ enum Source {
 }
 
 impl Owner {
-    pub(crate) fn new(home: Home, id: ContainerId, first: OwnedFd, lock: OwnedFd) -> Result<Owner, StartError> {
-        let (sandbox, dir) = (home.sandbox(&id), home.container(&id));
+    pub(crate) fn new(
+        home: Home,
+        id: ContainerId,
+        whose: Whose,
+        first: OwnedFd,
+        lock: OwnedFd,
+    ) -> Result<Owner, StartError> {
+        let sandbox = home.sandbox(&id);
+        let dir = match whose {
+            Whose::Container => home.container(&id),
+            Whose::Errand => home.errand(&id),
+        };
         let failed = |doing| move |e: io::Error| StartError::Io(doing, e);
         let config: Config = read(&dir)?.ok_or(StartError::Missing("config.json"))?;
         let settings: Settings = read(&dir)?.ok_or(StartError::Missing("settings.json"))?;
@@ -134,6 +147,7 @@ impl Owner {
             tty: config.tty,
             open_stdin: config.open_stdin,
             auto_remove: config.host.auto_remove,
+            is_errand: whose == Whose::Errand,
             shares_pids: !matches!(config.host.pid, NamespaceMode::Private | NamespaceMode::Default),
             health: config.healthcheck.as_ref().and_then(Rules::new),
         };
@@ -156,7 +170,7 @@ impl Owner {
             run: None,
             execs: Vec::new(),
             restarts: Restarts::default(),
-            visitors: vec![Visitor { number: 0, socket: first, asked: false }],
+            visitors: vec![Visitor { number: FIRST, socket: first, asked: false }],
             paused_for: None,
             waits: Waits::default(),
             alarms: Vec::new(),
@@ -307,6 +321,9 @@ impl Owner {
 
     /// Writes an event down. Whoever waits for what it says is told after.
     pub(crate) fn note(&mut self, act: ContainerAct<'_>) {
+        if self.habits.is_errand {
+            return;
+        }
         self.teller.learn_name(&self.home, &self.id);
         self.teller.tell(&self.home, &self.id, act);
     }

@@ -2,7 +2,7 @@
 //! the version beside it: `{"v":1,"m":…}`. A datagram has at most [`MAX_BYTES`]; descriptors travel with it (SCM_RIGHTS).
 //!
 //! ```text
-//! Start           -> Started | Failed | Refused
+//! Start [+ mounts] -> Started | Failed | Refused
 //! Attach + stream -> Attached | Refused … Detached when the user typed the detach keys
 //! Exec [+ stream] -> ExecStarted | Failed | Refused … ExecExited
 //! Wait            -> … Exited
@@ -44,6 +44,9 @@ pub enum Ask {
     Start {
         /// Size of its terminal from the first byte on.
         console: Option<Size>,
+        /// The detached mounts that come along, a descriptor each.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        given: Vec<Given>,
     },
     /// Connect the stream socket that comes along with the container's process, which need not run yet.
     Attach(Attach),
@@ -86,6 +89,16 @@ pub enum Ask {
     Remove,
     /// The same, refused where it runs.
     RemoveStopped,
+}
+
+/// A mount that whoever starts a container has made for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Given {
+    /// Its root file system.
+    Root,
+    /// The one at this place in the bundle.
+    Mount(usize),
 }
 
 /// A monitor's words.
@@ -440,7 +453,7 @@ mod tests {
     #[test]
     fn the_bytes_are_these() {
         check(
-            &Ask::Start { console: Some(Size { rows: 24, columns: 80 }) },
+            &Ask::Start { console: Some(Size { rows: 24, columns: 80 }), given: Vec::new() },
             expect![[r#"{"v":1,"m":{"start":{"console":{"rows":24,"columns":80}}}}"#]],
         );
         check(&Ask::Pause, expect![[r#"{"v":1,"m":"pause"}"#]]);

@@ -9,7 +9,7 @@ use rustix::net::RecvFlags;
 use spec::id::ContainerId;
 use std::os::fd::{AsFd, OwnedFd};
 
-use crate::client::Ahead;
+use crate::client::{Ahead, Whose};
 use crate::owner::Owner;
 use crate::prepare::{StartError, chain};
 use crate::protocol::{self, Failure, FailureKind, Tell};
@@ -28,7 +28,7 @@ const EXECUTABLE: i32 = 5;
 const IGNORED: [i32; 12] = [1, 2, 3, 10, 12, 14, 15, 20, 21, 22, 24, 25];
 
 /// Is a container's monitor until the container has ended. `words` are the command line after its first word: root directory, run
-/// directory, identifier.
+/// directory, identifier, whose it is, what to make ahead.
 pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     stay_alive();
     // Taken before anything else is opened.
@@ -38,7 +38,7 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     // Executed by descriptor, it would be called by the executable's name, or on older kernels by the descriptor's number.
     let _ = rustix::thread::set_name(NAME);
     let words: Vec<OsString> = words.collect();
-    let [root, run, id, ahead] = words.as_slice() else { return ExitCode::FAILURE };
+    let [root, run, id, whose, ahead] = words.as_slice() else { return ExitCode::FAILURE };
     let Some(id) = id.to_str().and_then(|id| id.parse::<ContainerId>().ok()) else { return ExitCode::FAILURE };
     let home = Home::open(&PathBuf::from(root), &PathBuf::from(run));
     // No directory is kept from being unmounted.
@@ -53,7 +53,8 @@ pub fn main(words: impl Iterator<Item = OsString>) -> ExitCode {
     }
     let owner = first.try_clone().map_err(|e| StartError::Io("duplicating a descriptor", e)).and_then(|visitor| {
         let home = home.map_err(|e| StartError::Io("opening the directories", std::io::Error::other(e)))?;
-        Owner::new(home, id, visitor, lock)
+        let whose = if *whose == Whose::Errand.word() { Whose::Errand } else { Whose::Container };
+        Owner::new(home, id, whose, visitor, lock)
     });
     match owner {
         Ok(mut owner) => {

@@ -15,7 +15,7 @@ use disk::{Durability, read, write};
 use runtime::cgroup::{Cgroup, OomWatch};
 use runtime::{Launch, Launched, launch};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
-use spec::bundle::Namespace;
+use spec::bundle::{Bundle, Namespace};
 use spec::event::ContainerAct;
 use spec::time::Time;
 use store::{Mount, Store};
@@ -29,7 +29,7 @@ use crate::mounts;
 use crate::networks::Wired;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::{self, Ends, StartError};
-use crate::protocol::{Failure, Size, Tell};
+use crate::protocol::{Failure, Given, Size, Tell};
 use crate::restart::Ended;
 use crate::status::{Life, StartMark, Status};
 
@@ -58,6 +58,9 @@ pub(crate) struct Run {
     /// How it ended, while its output is still read.
     ended: Option<Fate>,
 }
+
+/// A root file system, and mounts that are given beside it.
+type Rooted = (OwnedFd, Vec<(Given, OwnedFd)>);
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,7 +128,11 @@ pub(crate) fn reap(pidfd: BorrowedFd<'_>) -> Option<Fate> {
 
 impl Owner {
     /// Starts the container's process and answers its number and what it could not have. What was taken when it fails is given back by [`Owner::never_ran`].
-    pub(crate) fn start(&mut self, console: Option<Size>) -> Result<(i32, Vec<String>), StartError> {
+    pub(crate) fn start(
+        &mut self,
+        console: Option<Size>,
+        given: Vec<(Given, OwnedFd)>,
+    ) -> Result<(i32, Vec<String>), StartError> {
         let bundle = self.bundle()?;
         let config = match self.config.take() {
             Some(config) => config,
@@ -143,9 +150,8 @@ impl Owner {
             }
         }
         let (mut cgroup, mut warned) = prepare::cgroup(&bundle, &mut self.claims)?;
-        let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
-        let rootfs = store.mount(&self.id, mount).map_err(StartError::Rootfs)?;
-        let made = mounts::make(&self.home, &store, &bundle)?;
+        let (rootfs, given) = self.rootfs(&store, &bundle, given)?;
+        let made = mounts::make(&self.home, &store, &bundle, given)?;
         let Ends { its, ours } = prepare::streams(self.habits.tty, self.wanted_streams(), console)?;
         let staging = self.sandbox.clone();
         let launching = Launch {
@@ -197,6 +203,17 @@ impl Owner {
         self.teller.tell_mounted(&self.home, &config);
         self.note(ContainerAct::Start);
         Ok((life.pid, warned))
+    }
+
+    /// The root file system, which may be among what is given, and the rest of that.
+    fn rootfs(&self, store: &Store, bundle: &Bundle, given: Vec<(Given, OwnedFd)>) -> Result<Rooted, StartError> {
+        let (root, rest): (Vec<_>, Vec<_>) = given.into_iter().partition(|(what, _)| *what == Given::Root);
+        let mount = Mount { id_maps: bundle.namespaces.id_maps.as_ref() };
+        let root = match root.into_iter().next() {
+            Some((_, root)) => root,
+            None => store.mount(&self.id, mount).map_err(StartError::Rootfs)?,
+        };
+        Ok((root, rest))
     }
 
     fn begin(&mut self, life: Life, stdio: hub::Stdio) -> Result<(), StartError> {
@@ -262,7 +279,9 @@ impl Owner {
     pub(crate) fn finish_run(&mut self) {
         let Some(fate) = self.run.as_ref().and_then(|run| run.ended) else { return };
         let Some(mut run) = self.run.take() else { return };
-        let _mounts = run.mounts.take();
+        let mounts = run.mounts.take();
+        // Whoever sent an errand goes on with its draft when it hears of the end.
+        let _mounts = mounts.filter(|_| !self.habits.is_errand);
         self.alarms.clear();
         let now = disk::now();
         self.hub.disconnect(now);
@@ -317,8 +336,8 @@ impl Owner {
 
     /// `exit.json`, before anybody can see that it ended. A container that is about to vanish needs no sync.
     fn record(&self, exit: &Exit) {
-        let durability =
-            if self.habits.auto_remove || self.remove { Durability::Volatile } else { Durability::Durable };
+        let vanishes = self.habits.auto_remove || self.habits.is_errand || self.remove;
+        let durability = if vanishes { Durability::Volatile } else { Durability::Durable };
         // On a full disk the status still says it until the monitor leaves, and whoever waits is told.
         let _ = write(&self.dir, exit, durability);
     }
@@ -347,7 +366,13 @@ impl Owner {
         let buried = burial::give_back(&self.home, &mut self.claims);
         let stopped = self.waits.stopped();
         self.tell_all(stopped, &Tell::Done);
-        let Some(removed) = removed else { return };
+        let Some(removed) = removed else {
+            if let (true, Status::Exited(exit)) = (self.habits.is_errand, self.state.status.clone()) {
+                let waiting = self.waits.vanished();
+                self.tell_all(waiting, &Tell::Exited(exit));
+            }
+            return;
+        };
         let answer = match buried.and(removed.and_then(|remains| remains.clear(&self.id))) {
             Ok(()) => Tell::Done,
             Err(error) => crate::visits::failed(crate::protocol::FailureKind::System, &prepare::chain(&error)),
@@ -376,7 +401,7 @@ impl Owner {
 
     /// The pause of the restart policy is over.
     pub(crate) fn start_again(&mut self) {
-        if let Err(error) = self.start(None) {
+        if let Err(error) = self.start(None, Vec::new()) {
             self.never_ran(&error.failure());
         }
     }

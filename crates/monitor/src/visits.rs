@@ -13,13 +13,16 @@ use crate::log;
 use crate::owner::{Alarm, Owner, Stage};
 use crate::prepare::chain;
 use crate::protocol::{
-    self, Ask, Attach, Failure, FailureKind, Intent, MAX_BYTES, MAX_ENCLOSED_BYTES, Malformed, Replay, Size, Target,
-    Tell, Until,
+    self, Ask, Attach, Failure, FailureKind, Given, Intent, MAX_BYTES, MAX_ENCLOSED_BYTES, Malformed, Replay, Size,
+    Target, Tell, Until,
 };
 use crate::status::{Refused, Status, Verb};
 use crate::viewer::View;
 use crate::waits::For;
 use crate::wire::{self, Received};
+
+/// Whoever spawned us.
+pub(crate) const FIRST: u64 = 0;
 
 /// A connection.
 #[derive(Debug)]
@@ -66,6 +69,13 @@ impl Owner {
             self.thaw();
         }
         self.visitors.retain(|visitor| visitor.number != number);
+        if self.habits.is_errand && number == FIRST {
+            // Nobody wants to know any more.
+            if let Some(run) = &mut self.run {
+                run.by_user = true;
+            }
+            self.kill();
+        }
     }
 
     /// Says something to a visitor. One that is gone, or has left 200 KiB of answers unread, is not told.
@@ -87,7 +97,7 @@ impl Owner {
         let answer = match ask {
             // Only a datagram encloses.
             Ask::Enclosed => Ok(Some(Tell::Misunderstood(chain(&Malformed::Unenclosed)))),
-            Ask::Start { console } => self.asked_to_start(from, console),
+            Ask::Start { console, given } => self.asked_to_start(from, console, given.into_iter().zip(fds).collect()),
             Ask::Attach(attach) => self.attach(from, attach, fds),
             Ask::Exec(exec) => self.exec(from, *exec, fds),
             Ask::Resize { process, size } => self.resize(&process, size).map(Some),
@@ -115,12 +125,17 @@ impl Owner {
         }
     }
 
-    fn asked_to_start(&mut self, from: u64, console: Option<Size>) -> Result<Option<Tell>, Refused> {
+    fn asked_to_start(
+        &mut self,
+        from: u64,
+        console: Option<Size>,
+        given: Vec<(Given, OwnedFd)>,
+    ) -> Result<Option<Tell>, Refused> {
         self.state.status.may_start()?;
         self.restarts = crate::restart::Restarts::default();
         self.state.restarts = 0;
         self.stage = Stage::Busy;
-        match self.start(console) {
+        match self.start(console, given) {
             Ok((pid, warnings)) => Ok(Some(Tell::Started { pid, warnings })),
             Err(error) => {
                 let failure = error.failure();

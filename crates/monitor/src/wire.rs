@@ -14,8 +14,8 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType, recv, recvmsg, sendmsg,
 };
 
-/// How many descriptors a datagram may carry: a stream, and a message too long for a datagram.
-pub(crate) const MAX_FDS: usize = 2;
+/// How many descriptors a datagram may carry: a stream, and a message too long for a datagram; or the mounts of an errand.
+pub(crate) const MAX_FDS: usize = 64;
 
 /// Sends one datagram. Never blocks and never raises SIGPIPE: who does not read what was told is as good as gone.
 pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {

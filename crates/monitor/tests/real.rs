@@ -74,7 +74,7 @@ fn run_and_remove() {
     let container = house.create(Container { auto_remove: true, ..Container::new(&["true"]) });
     let client = house.spawn(&container);
     client.ask(&Ask::Wait(Until::Removed), &[]).unwrap();
-    client.ask(&Ask::Start { console: None }, &[]).unwrap();
+    client.ask(&Ask::Start { console: None, given: Vec::new() }, &[]).unwrap();
     assert!(matches!(client.tell().unwrap(), Tell::Started { pid, .. } if pid > 1));
     let exit = exited(&client);
     assert_eq!((exit.code, exit.signal), (0, None));
@@ -150,7 +150,7 @@ fn a_command_that_is_not_there() {
     let house = House::new();
     let container = house.create(Container::new(&["nonesuch"]));
     let client = house.spawn(&container);
-    client.ask(&Ask::Start { console: None }, &[]).unwrap();
+    client.ask(&Ask::Start { console: None, given: Vec::new() }, &[]).unwrap();
     let Tell::Failed(failure) = client.tell().unwrap() else { panic!() };
     assert_eq!((failure.kind, failure.exit_code), (FailureKind::Command, 127));
     assert!(failure.message.ends_with("exec: \"nonesuch\": executable file not found in $PATH"), "{}", failure.message);
@@ -209,7 +209,7 @@ fn pause_and_unpause() {
     };
     assert_eq!(refused(&client, &Ask::Pause), "container X is not running");
     house.start(&client);
-    assert_eq!(refused(&client, &Ask::Start { console: None }), "container X is already running");
+    assert_eq!(refused(&client, &Ask::Start { console: None, given: Vec::new() }), "container X is already running");
     assert_eq!(house.call(&client, &Ask::Pause), Tell::Done);
     assert_eq!(status::of(&house.home, &container.id).unwrap().status.phase(), Phase::Paused);
     assert_eq!(refused(&client, &Ask::Pause), "container X is already paused");
@@ -269,7 +269,7 @@ fn terminal() {
         house.create(Container { tty: true, stdin: true, ..Container::new(&["sh", "-c", "stty size; cat"]) });
     let client = house.spawn(&container);
     let mut stream = attach(&client, Streams { stdin: true, ..both() }, Framing::Raw, Replay::Nothing);
-    client.ask(&Ask::Start { console: Some(Size { rows: 33, columns: 77 }) }, &[]).unwrap();
+    client.ask(&Ask::Start { console: Some(Size { rows: 33, columns: 77 }), given: Vec::new() }, &[]).unwrap();
     assert!(matches!(client.tell().unwrap(), Tell::Started { .. }));
     let mut seen = String::new();
     read_until(&mut stream, &mut seen, "33 77");
@@ -399,8 +399,9 @@ fn start_again() {
         // Whoever comes while the last monitor is going either reaches it or finds its place free; reached on its way out, it may be
         // gone before it hears the last word.
         let client = house.reach(&container);
-        let asked =
-            client.ask(&Ask::Wait(Until::NextExit), &[]).and_then(|()| client.ask(&Ask::Start { console: None }, &[]));
+        let asked = client
+            .ask(&Ask::Wait(Until::NextExit), &[])
+            .and_then(|()| client.ask(&Ask::Start { console: None, given: Vec::new() }, &[]));
         match asked.and_then(|()| client.tell_within(Duration::from_secs(20))) {
             Ok(Tell::Started { .. }) => {
                 assert_eq!(exited(&client).code, 0);

@@ -55,7 +55,14 @@ impl Store {
     /// # Errors
     /// [`SaveError`].
     pub fn save(&self, names: &[&str], out: impl Write) -> Result<(), SaveError> {
-        let images = self.asked(names)?;
+        self.save_these(&self.asked(names)?, out)
+    }
+
+    /// The same of these images under these names, whether or not they are images of this store; their layers must be here and kept.
+    ///
+    /// # Errors
+    /// [`SaveError`].
+    pub fn save_these(&self, images: &[(Image, Vec<Reference>)], out: impl Write) -> Result<(), SaveError> {
         // Until the last byte is written nobody shall collect what is being read.
         let _held = self.share()?;
         let mut archive =
@@ -64,7 +71,7 @@ impl Store {
             archive.dir(dir)?;
         }
         let (mut index, mut items) = (Vec::new(), Vec::new());
-        for (image, names) in &images {
+        for (image, names) in images {
             let manifest = self.save_image(&mut archive, image)?;
             index.extend(entries(&manifest, names));
             let layers = image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect();

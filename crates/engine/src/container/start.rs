@@ -86,7 +86,7 @@ fn begin(client: Client, id: &ContainerId, how: &Start) -> Result<Running, Error
     if let Some(until) = how.wait {
         visit::ask(&client, &Ask::Wait(until), None)?;
     }
-    visit::ask(&client, &Ask::Start { console: how.console }, None)?;
+    visit::ask(&client, &Ask::Start { console: how.console, given: Vec::new() }, None)?;
     if how.attach.is_some() {
         visit::hear(&client, id)?;
     }

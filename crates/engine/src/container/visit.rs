@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use monitor::protocol::{Ask, FailureKind, Tell};
-use monitor::{Ahead, Berth, Client, ClientError, Spawned};
+use monitor::{Ahead, Berth, Client, ClientError, Spawned, Whose};
 use spec::bundle::Bundle;
 use spec::container::{Config, HostConfig, NamespaceMode, NetworkMode};
 use spec::digest::{ChainId, ImageId};
@@ -52,8 +52,8 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Reached, Error
         match Berth::take(&host.home, id) {
             Ok(berth) => {
                 let record = find::record(host, id)?;
-                let spawned =
-                    berth.spawn(&host.home, id, ahead(&record.config.host)).map_err(Error::other(SPAWNING))?;
+                let spawned = berth.spawn(&host.home, id, Whose::Container, ahead(&record.config.host));
+                let spawned = spawned.map_err(Error::other(SPAWNING))?;
                 return brief(host, &record, spawned).map(Reached::Spawned);
             }
             Err(ClientError::Living) => {
@@ -70,10 +70,10 @@ pub(super) fn monitor_of(host: &Host, id: &ContainerId) -> Result<Reached, Error
 /// A monitor for a container that is about to be made.
 pub(super) fn early(host: &Host, id: &ContainerId, options: &HostConfig) -> Result<Spawned, Error> {
     let berth = Berth::take(&host.home, id).map_err(Error::other(BERTHING))?;
-    berth.spawn(&host.home, id, ahead(options)).map_err(Error::other(SPAWNING))
+    berth.spawn(&host.home, id, Whose::Container, ahead(options)).map_err(Error::other(SPAWNING))
 }
 
-fn ahead(options: &HostConfig) -> Ahead {
+pub(crate) fn ahead(options: &HostConfig) -> Ahead {
     match options.network {
         NetworkMode::None | NetworkMode::Networks(_) => Ahead::Network,
         NetworkMode::Host | NetworkMode::Container(_) => Ahead::Nothing,
@@ -151,7 +151,7 @@ fn check_joined(host: &Host, config: &Config) -> Result<(), Error> {
 }
 
 /// Says something, with a descriptor if one belongs to it.
-pub(super) fn ask(client: &Client, ask: &Ask, stream: Option<&OwnedFd>) -> Result<(), Error> {
+pub(crate) fn ask(client: &Client, ask: &Ask, stream: Option<&OwnedFd>) -> Result<(), Error> {
     let fds: Vec<BorrowedFd<'_>> = stream.iter().map(|fd| fd.as_fd()).collect();
     client.ask(ask, &fds).map_err(Error::other("asking the container's monitor"))
 }
@@ -168,7 +168,7 @@ pub(crate) fn follow(client: &Client, id: &ContainerId, networks: &[Attachment])
 }
 
 /// One answer.
-pub(super) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
+pub(crate) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
     answer(id, client.tell().map_err(Error::other("listening to the container's monitor"))?)
 }
 
@@ -176,7 +176,7 @@ pub(super) fn hear(client: &Client, id: &ContainerId) -> Result<Tell, Error> {
 ///
 /// # Errors
 /// Whatever is not good news.
-pub(super) fn answer(id: &ContainerId, tell: Tell) -> Result<Tell, Error> {
+pub(crate) fn answer(id: &ContainerId, tell: Tell) -> Result<Tell, Error> {
     match tell {
         Tell::Failed(failure) if failure.kind == FailureKind::Network => Err(Error::Networking(failure.message)),
         Tell::Failed(failure) => Err(Error::Start { message: failure.message, exit_code: failure.exit_code }),

@@ -143,7 +143,13 @@ fn kinds(disk: &Disk) -> [Kind; 4] {
             size: disk.volumes.iter().map(|volume| volume.disk_bytes).sum(),
             reclaimable: disk.volumes.iter().filter(|volume| volume.links == 0).map(|volume| volume.disk_bytes).sum(),
         },
-        Kind { name: "Build Cache", total: 0, active: 0, size: 0, reclaimable: 0 },
+        Kind {
+            name: "Build Cache",
+            total: usage.steps.len(),
+            active: usage.steps.iter().filter(|step| step.is_in_use).count(),
+            size: usage.cache_disk_bytes,
+            reclaimable: usage.cache_disk_bytes,
+        },
     ]
 }
 

@@ -1,6 +1,7 @@
 //! All verbs, one file each, and how a command line finds its own.
 
 mod attach;
+mod build;
 mod commit;
 mod cp;
 mod df;
@@ -66,6 +67,7 @@ pub(crate) static VERBS: &[&Verb] = &[
     &run::RUN,
     &exec::EXEC,
     &ps::PS,
+    &build::BUILD,
     &pull::PULL,
     &push::PUSH,
     &images::IMAGES,
@@ -103,6 +105,15 @@ pub(crate) static VERBS: &[&Verb] = &[
     &wait::WAIT,
     &inspect::CONTAINER_INSPECT,
     &inspect::IMAGE_INSPECT,
+    &build::BUILDER_DU,
+    &build::BUILDER_PRUNE,
+    &build::BUILDX_INSPECT,
+    &build::BUILDX_LS,
+    &build::BUILDX_VERSION,
+    &build::HISTORY_INSPECT,
+    &build::HISTORY_LOGS,
+    &build::HISTORY_LS,
+    &build::HISTORY_RM,
     &prune::CONTAINER_PRUNE,
     &prune::IMAGE_PRUNE,
     &prune::SYSTEM_PRUNE,
@@ -126,10 +137,13 @@ pub(crate) static VERBS: &[&Verb] = &[
 ];
 
 /// Shown first in the help text.
-const COMMON: &[&str] = &["run", "exec", "ps", "pull", "push", "images", "login", "logout", "load", "version", "info"];
+const COMMON: &[&str] =
+    &["run", "exec", "ps", "build", "pull", "push", "images", "login", "logout", "load", "version", "info"];
 
 /// Words that begin two-word verbs.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
+    ("builder", "Manage builds"),
+    ("buildx", "Build images, in the words of Docker's plugin"),
     ("container", "Manage containers"),
     ("image", "Manage images"),
     ("network", "Manage networks"),
@@ -148,9 +162,6 @@ pub(crate) const GLOBALS: &[(&str, &str)] = &[
 
 /// What Docker has and kist has not yet.
 const NOT_YET: &[&str] = &[
-    "build",
-    "builder",
-    "buildx",
     "checkpoint",
     "compose",
     "config",
@@ -187,6 +198,9 @@ pub(crate) fn find(words: &[String]) -> Found<'_> {
             Found::Help(text) => Found::Help(text),
         },
         [group] | [group, "-h" | "--help"] if is_group(group) => Found::Help(group_help(group)),
+        [first, second, third, ..] if let Some(verb) = by_name(&format!("{first} {second} {third}")) => {
+            Found::Verb(verb, &words[3..])
+        }
         [first, second, ..] if is_group(first) => match by_name(&format!("{first} {second}")) {
             Some(verb) => Found::Verb(verb, &words[2..]),
             None if NOT_YET.contains(second) => not_yet(&format!("{first} {second}")),
@@ -348,13 +362,7 @@ mod tests {
 
             Run 'kist --help' for what there is"#]],
         );
-        check(
-            "image build x",
-            expect![[r#"
-            kist: 'kist image build' is not there yet
-
-            Run 'kist --help' for what there is"#]],
-        );
+        check("image build x", expect!["build: x"]);
         check(
             "ps x",
             expect![[r#"
@@ -467,6 +475,7 @@ mod tests {
                   run         Create and run a new container from an image
                   exec        Execute a command in a running container
                   ps          List containers
+                  build       Build an image from a Dockerfile
                   pull        Download an image from a registry
                   push        Upload an image to a registry
                   images      List images
@@ -477,6 +486,8 @@ mod tests {
                   info        Display system-wide information
 
                 Management Commands:
+                  builder     Manage builds
+                  buildx      Build images, in the words of Docker's plugin
                   container   Manage containers
                   image       Manage images
                   network     Manage networks

@@ -11,7 +11,7 @@ use store::Removed;
 
 use super::listing::{self, bad_filter};
 use super::logs::moment;
-use super::network;
+use super::{build, network};
 use crate::cli::{Cli, say};
 use crate::filter::{Filters, PRUNE_KEYS};
 use crate::prompt::{Echo, ask};
@@ -158,6 +158,14 @@ static SWEEPS: &[Sweep] = &[
         run: |cli, sift, _| volumes(cli, sift, WhichVolumes::Anonymous),
     },
     Sweep { called: images_called, only_with: None, run: images },
+    Sweep {
+        called: |which| match which {
+            Which::Dangling => "unused build cache",
+            Which::Unused => "all build cache",
+        },
+        only_with: None,
+        run: |cli, sift, _| build::pruned(cli, &|one| sift.until.is_none_or(|until| one.last_used < until)),
+    },
 ];
 
 fn images_called(which: Which) -> &'static str {
@@ -282,6 +290,7 @@ mod tests {
               - all networks not used by at least one container
               - all anonymous volumes not used by at least one container
               - all images without at least one container associated to them
+              - all build cache
 
               Items to be pruned will be filtered with:
               - label=a

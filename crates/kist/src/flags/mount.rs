@@ -433,7 +433,7 @@ pub(crate) fn tmpfs(text: &str) -> Result<UserMount, String> {
 }
 
 /// A line of comma-separated fields; quotes keep commas (RFC 4180).
-pub(super) fn fields(text: &str) -> Vec<String> {
+pub(crate) fn fields(text: &str) -> Vec<String> {
     let (mut all, mut one, mut quoted) = (Vec::new(), String::new(), false);
     for letter in text.chars() {
         match letter {

@@ -253,7 +253,9 @@ fn files_follow_networks_in_place_and_keep_what_the_container_wrote() {
     let (one, two) = (endpoint("172.17.0.2", None), endpoint("10.0.0.2", None));
     let facts =
         |asks| Facts { endpoints: std::slice::from_ref(&one), links: &[], gateways: &[], asks, defaults: &defaults };
-    let written = write(&home, &config, &facts(Asks::Servers), Root { uid: 100_000, gid: 100_001 }).unwrap();
+    let written =
+        write(&home.container(&config.id), &config, &facts(Asks::Servers), Root { uid: 100_000, gid: 100_001 })
+            .unwrap();
     let inode = || rustix::fs::stat(dir.join("hosts")).unwrap().st_ino;
     let (before, text) = (inode(), |name: &str| std::fs::read_to_string(dir.join(name)).unwrap());
     assert_eq!(text("hostname"), "web\n");
@@ -262,12 +264,12 @@ fn files_follow_networks_in_place_and_keep_what_the_container_wrote() {
 
     OpenOptions::new().append(true).open(dir.join("hosts")).unwrap().write_all(b"1.1.1.1 mine").unwrap();
     let (one, two) = (own_lines(&config, &one), own_lines(&config, &two));
-    let written = follow(&home, &config, &facts(Asks::Resolver), written, (&[], &two)).unwrap();
+    let written = follow(&home.container(&config.id), &config, &facts(Asks::Resolver), written, (&[], &two)).unwrap();
     assert!(text("hosts").ends_with("172.17.0.2\tweb\n1.1.1.1 mine\n10.0.0.2\tweb\n"), "{}", text("hosts"));
     assert_eq!(text("resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n");
 
     OpenOptions::new().append(true).open(dir.join("resolv.conf")).unwrap().write_all(b"# mine\n").unwrap();
-    follow(&home, &config, &facts(Asks::Servers), written, (&one, &[])).unwrap();
+    follow(&home.container(&config.id), &config, &facts(Asks::Servers), written, (&one, &[])).unwrap();
     assert!(text("hosts").ends_with("ip6-allrouters\n1.1.1.1 mine\n10.0.0.2\tweb\n"), "{}", text("hosts"));
     assert_eq!(text("resolv.conf"), "nameserver 127.0.0.11\noptions ndots:0\n# mine\n");
     assert_eq!(inode(), before, "it is bound into the container");

@@ -179,7 +179,7 @@ impl Owner {
             endpoints.iter().flat_map(|endpoint| etc::own_lines(config, endpoint)).collect()
         };
         wired.files =
-            etc::follow(&self.home, config, &facts, wired.files, (&lines(gone), &lines(come))).map_err(writing)?;
+            etc::follow(&self.dir, config, &facts, wired.files, (&lines(gone), &lines(come))).map_err(writing)?;
         Ok(())
     }
 

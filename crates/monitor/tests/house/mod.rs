@@ -87,7 +87,7 @@ impl House {
     pub(crate) fn spawn(&self, made: &Made) -> Client {
         Berth::take(&self.home, &made.id)
             .unwrap()
-            .spawn(&self.home, &made.id, Ahead::Network)
+            .spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Network)
             .unwrap()
             .brief(&made.bundle)
             .unwrap()
@@ -98,7 +98,11 @@ impl House {
         loop {
             match Berth::take(&self.home, &made.id) {
                 Ok(berth) => {
-                    return berth.spawn(&self.home, &made.id, Ahead::Nothing).unwrap().brief(&made.bundle).unwrap();
+                    return berth
+                        .spawn(&self.home, &made.id, monitor::Whose::Container, Ahead::Nothing)
+                        .unwrap()
+                        .brief(&made.bundle)
+                        .unwrap();
                 }
                 Err(ClientError::Living) => {
                     if let Some(client) = Client::connect(&self.home, &made.id).unwrap() {
@@ -116,7 +120,7 @@ impl House {
     }
 
     pub(crate) fn start(&self, client: &Client) -> i32 {
-        match self.call(client, &Ask::Start { console: None }) {
+        match self.call(client, &Ask::Start { console: None, given: Vec::new() }) {
             Tell::Started { pid, .. } => pid,
             other @ (Tell::Attached
             | Tell::Detached

@@ -185,7 +185,8 @@ pub(crate) fn a_taken_port() {
         let client = house.spawn(&first);
         house.start(&client);
         let second = house.create_on(Container::new(&["sleep", "1000"]), vec![on(&network)], vec![port(8083)]);
-        let Tell::Failed(failure) = house.call(&house.spawn(&second), &Ask::Start { console: None }) else {
+        let Tell::Failed(failure) = house.call(&house.spawn(&second), &Ask::Start { console: None, given: Vec::new() })
+        else {
             panic!("it started")
         };
         assert_eq!((failure.kind, failure.exit_code), (FailureKind::Network, 125));

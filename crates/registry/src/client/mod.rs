@@ -15,6 +15,7 @@ mod ask;
 mod body;
 pub mod challenge;
 mod error;
+mod file;
 mod line;
 mod origin;
 mod push;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use body::Outgoing;
 pub use error::{BoxError, ClientError};
+pub use file::FileBody;
 pub use push::{Begun, Upload};
 pub use read::{BlobBody, Document, Head, Span};
 pub use settings::{Credentials, Login, Patience, ProxySettings, Settings};

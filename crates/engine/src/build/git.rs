@@ -1,0 +1,171 @@
+//! Git repositories, by the machine's own git: there is no other way to speak its protocols, and people's keys and agents are set up
+//! for it.
+//!
+//! What it is told is from a Dockerfile and not trusted: it asks nobody anything, runs no hooks and no programs that a repository or a
+//! configuration names, reads no configuration, and speaks the protocols of networks alone.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use builder::Git;
+
+use crate::error::Error;
+
+/// What it is called in `PATH`.
+pub const GIT: &str = "git";
+
+/// For every word to it.
+const SETTINGS: [&str; 7] = [
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "credential.helper=",
+    "protocol.allow=never",
+    "advice.detachedHead=false",
+    "init.defaultBranch=master",
+    "submodule.recurse=false",
+];
+const PROTOCOLS: [&str; 4] = ["https", "http", "ssh", "git"];
+
+/// What of the user's surroundings it gets.
+const HANDED_ON: [&str; 9] = [
+    "PATH",
+    "SSH_AUTH_SOCK",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "GIT_SSL_CAINFO",
+];
+
+/// Checks out a repository into an empty directory. Answers the commit.
+pub(super) fn git(
+    env: &[(String, String)],
+    wanted: &Git,
+    into: &Path,
+    on: &(dyn Fn(&[u8]) + Sync),
+) -> Result<String, Error> {
+    let program = find(env)?;
+    let say = Say { program: &program, env, into, on };
+    let reference = wanted.reference.as_deref().filter(|text| !text.is_empty()).unwrap_or("HEAD");
+    for text in [wanted.remote.as_str(), reference] {
+        if text.starts_with('-') || text.contains('\0') {
+            return Err(Error::Invalid(format!("{text:?} is no address or reference of git")));
+        }
+    }
+    let failed =
+        |error: Error| Error::Other(format!("failed to fetch remote {}", shown(&wanted.remote)), Box::new(error));
+    say.words(&["init", "--quiet"])?;
+    say.words(&["remote", "add", "origin", &wanted.remote])?;
+    let is_commit = matches!(reference.len(), 40 | 64) && reference.bytes().all(|b| b.is_ascii_hexdigit());
+    let shallow = say.words(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", reference]);
+    match shallow {
+        Ok(_) => say.words(&["checkout", "--quiet", "--force", "FETCH_HEAD"])?,
+        // Not every server gives out a commit by its name: then it is among all there is.
+        Err(_) if is_commit => {
+            say.words(&["fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"])
+                .map_err(failed)?;
+            say.words(&["checkout", "--quiet", "--force", reference]).map_err(failed)?
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    let commit = say.words(&["rev-parse", "--verify", "HEAD"])?;
+    let has_modules = into.join(".gitmodules").symlink_metadata().is_ok();
+    if wanted.submodules && has_modules {
+        say.words(&["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"]).map_err(failed)?;
+    }
+    if !wanted.keep_git_dir {
+        disk::remove_tree(&into.join(".git")).map_err(Error::io("removing the repository's .git"))?;
+    }
+    Ok(commit.trim().to_owned())
+}
+
+fn find(env: &[(String, String)]) -> Result<PathBuf, Error> {
+    let path = env.iter().find(|(name, _)| name == "PATH").map_or("/usr/bin:/bin", |(_, path)| path.as_str());
+    let mut places = path.split(':').filter(|dir| dir.starts_with('/')).map(|dir| Path::new(dir).join(GIT));
+    places.find(|place| place.metadata().is_ok_and(|meta| meta.is_file())).ok_or_else(|| {
+        Error::NotFound(
+            "git is not installed on this machine, and builds from git repositories need it: install the package git"
+                .into(),
+        )
+    })
+}
+
+/// One git, one directory.
+struct Say<'a> {
+    program: &'a Path,
+    env: &'a [(String, String)],
+    into: &'a Path,
+    on: &'a (dyn Fn(&[u8]) + Sync),
+}
+
+impl Say<'_> {
+    /// Runs it with these words. Answers what it prints; what it complains of is passed on while it comes.
+    fn words(&self, words: &[&str]) -> Result<String, Error> {
+        let running = |e| Error::Io(format!("running {}", self.program.display()), e);
+        let mut child = self.command(words).spawn().map_err(running)?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (mut printed, mut complaint) = (String::new(), Vec::new());
+        std::thread::scope(|scope| {
+            if let Some(mut stdout) = stdout {
+                let printed = &mut printed;
+                scope.spawn(move || stdout.read_to_string(printed));
+            }
+            if let Some(mut stderr) = stderr {
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stderr.read(&mut buffer) {
+                    (self.on)(&buffer[..count]);
+                    if complaint.len() < 4096 {
+                        complaint.extend_from_slice(&buffer[..count]);
+                    }
+                }
+            }
+        });
+        let status = child.wait().map_err(running)?;
+        if status.success() {
+            return Ok(printed);
+        }
+        let said = String::from_utf8_lossy(&complaint).trim().to_owned();
+        Err(Error::Invalid(format!("git {} failed: {said}", words.first().copied().unwrap_or_default())))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "git's protocols are spoken by git")]
+        let mut command = Command::new(self.program);
+        command.env_clear().current_dir(self.into);
+        command.envs(
+            self.env.iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str())).map(|(name, value)| (name, value)),
+        );
+        command.envs([
+            ("GIT_CONFIG_NOSYSTEM", "1"),
+            ("GIT_CONFIG_GLOBAL", "/dev/null"),
+            ("GIT_TERMINAL_PROMPT", "0"),
+            ("GIT_ASKPASS", "/bin/false"),
+            ("SSH_ASKPASS", "/bin/false"),
+            ("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -F /dev/null"),
+            ("HOME", "/dev/null"),
+            ("LC_ALL", "C"),
+        ]);
+        command.env("GIT_ALLOW_PROTOCOL", PROTOCOLS.join(":"));
+        for setting in SETTINGS {
+            command.args(["-c", setting]);
+        }
+        for protocol in PROTOCOLS {
+            command.args(["-c", &format!("protocol.{protocol}.allow=always")]);
+        }
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+/// Without a password.
+fn shown(remote: &str) -> String {
+    match remote.split_once("://") {
+        Some((scheme, rest)) if rest.split('/').next().is_some_and(|host| host.contains('@')) => {
+            format!("{scheme}://{}", rest.split_once('@').map_or(rest, |(_, rest)| rest))
+        }
+        Some(_) | None => remote.to_owned(),
+    }
+}

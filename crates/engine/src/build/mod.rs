@@ -1,0 +1,94 @@
+//! `build`: what the builder needs of the engine, and what becomes of a build's result.
+//!
+//! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
+//! - `image.rs`, `fetch.rs`, `git.rs` bring in what is elsewhere.
+//! - [`finish`] makes images of what was built; [`output`] are its other ways out.
+
+mod agent;
+pub mod cache;
+mod fetch;
+pub mod finish;
+mod git;
+pub mod history;
+mod image;
+mod mounts;
+pub mod output;
+mod run;
+mod stubs;
+
+use std::fs::File;
+use std::path::Path;
+
+use builder::progress::Progress;
+use builder::{Ended, Fetched, Git, Machine, MachineError, Run, Stream, WantedImage};
+use spec::id::ContainerId;
+use store::Image;
+
+use crate::error::Error;
+use crate::host::Host;
+use crate::registry::{Session, Settings};
+
+pub use git::GIT;
+
+/// What a build asks, done with what the engine has.
+pub struct Tools<'a> {
+    /// Images, drafts, networks.
+    pub host: &'a Host,
+    /// How registries and servers are reached.
+    pub registries: &'a Settings,
+    /// What of the user's surroundings the program git is given: where it finds its own programs, keys and agents.
+    pub git_env: &'a [(String, String)],
+}
+
+impl Tools<'_> {
+    /// A connection of its own for each question: they come from several threads.
+    fn session(&self) -> Result<Session, Error> {
+        Session::open(self.registries)
+    }
+}
+
+impl Machine for Tools<'_> {
+    fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError> {
+        image::image(self, wanted, on).map_err(told)
+    }
+
+    fn run(
+        &self,
+        id: &ContainerId,
+        run: Run,
+        out: &mut (dyn FnMut(Stream, &[u8]) + Send),
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Ended, MachineError> {
+        run::run(self.host, id, run, out, cancelled).map_err(told)
+    }
+
+    fn fetch(&self, url: &str, into: &mut File, on: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+        fetch::fetch(self, url, into, on).map_err(told)
+    }
+
+    fn git(&self, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+        git::git(self.git_env, wanted, into, on).map_err(told)
+    }
+}
+
+fn told(error: Error) -> MachineError {
+    let message = error.to_string();
+    // The sentence is said; what follows is why.
+    let source = match error {
+        Error::Io(_, source) => Some(source.into()),
+        Error::Other(_, source) => Some(source),
+        other @ (Error::Network(_) | Error::Store(_) | Error::Load(_) | Error::Disk(_) | Error::Home(_)) => {
+            std::error::Error::source(&other).map(|source| source.to_string().into())
+        }
+        Error::NotFound(_)
+        | Error::Conflict(_)
+        | Error::Invalid(_)
+        | Error::Denied(_)
+        | Error::NotYet(_)
+        | Error::Start { .. }
+        | Error::Networking(_)
+        | Error::Exec { .. }
+        | Error::Files(_) => None,
+    };
+    MachineError { message, source }
+}

@@ -1,0 +1,285 @@
+//! `--output` and its shorthands, `--cache-from`, `--cache-to` and `--attest`: words to what is meant (buildx `util/buildflags`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use builder::{CacheFrom, CacheTo, Max};
+use spec::reference::Reference;
+
+use crate::cli::Cli;
+use crate::flags::mount::fields;
+use crate::report::Report;
+use crate::terminal;
+use crate::verb::Args;
+
+/// Where a result goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Into the store, and from there to registries.
+    Image {
+        /// What it is to be called.
+        names: Vec<Reference>,
+        /// Whether it is pushed under all of them.
+        push: Push,
+    },
+    /// An archive of images.
+    Archive {
+        /// In whose words it is announced: `docker`, `oci`.
+        format: &'static str,
+        /// What its images are called.
+        names: Vec<Reference>,
+        /// Where it goes.
+        to: To,
+    },
+    /// The files, into a directory.
+    Local(PathBuf),
+    /// The files, as a tar.
+    Tar(To),
+    /// Nowhere: the cache is all that is wanted.
+    CacheOnly,
+}
+
+/// Whether an image goes to its registries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Push {
+    Yes,
+    No,
+}
+
+/// Where bytes go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// Into a file, as typed.
+    File(String),
+    /// To standard output.
+    Stdout,
+}
+
+/// A document that is to go with the images: for whoever makes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Attest {
+    /// `provenance`, `sbom`.
+    pub(super) kind: String,
+    /// The rest: `mode=max`.
+    pub(super) attributes: BTreeMap<String, String>,
+}
+
+fn wrong(why: impl std::fmt::Display) -> Report {
+    Report::plain(format!("ERROR: {why}"))
+}
+
+/// All outputs; without any, the store.
+pub(super) fn outputs(cli: &Cli, args: &Args) -> Result<Vec<Output>, Report> {
+    let tags = args.list("tag").into_iter().map(reference).collect::<Result<Vec<_>, _>>()?;
+    let tags: Vec<Reference> = tags.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let mut outputs =
+        args.list("output").into_iter().map(|text| output(cli, text, &tags)).collect::<Result<Vec<_>, _>>()?;
+    let has_image = outputs.iter().any(|output| matches!(output, Output::Image { .. }));
+    if args.on("push") {
+        for output in &mut outputs {
+            if let Output::Image { push, .. } = output {
+                *push = Push::Yes;
+            }
+        }
+    }
+    // Both shorthands mean the store, which is where images are anyway.
+    if outputs.is_empty() || (args.on("push") || args.on("load")) && !has_image {
+        let push = if args.on("push") { Push::Yes } else { Push::No };
+        outputs.push(Output::Image { names: tags, push });
+    }
+    for output in &outputs {
+        if let Output::Image { names, push: Push::Yes } = output
+            && names.is_empty()
+        {
+            return Err(wrong("tag is needed when pushing to registry"));
+        }
+    }
+    Ok(outputs)
+}
+
+fn reference(text: &str) -> Result<Reference, Report> {
+    let refused = |why: &dyn std::fmt::Display| wrong(format!("invalid tag {text:?}: {why}"));
+    let reference: Reference = text.parse().map_err(|e: spec::reference::ReferenceError| refused(&e))?;
+    match reference.digest() {
+        Some(_) => Err(refused(&"a name to be given has no digest")),
+        None => Ok(reference),
+    }
+}
+
+fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
+    if text == "-" {
+        return Ok(Output::Tar(To::Stdout));
+    }
+    let all = fields(text);
+    if let [dir] = all.as_slice()
+        && !dir.contains('=')
+    {
+        return Ok(Output::Local(cli.working_dir().join(dir)));
+    }
+    let pairs = pairs(&all)?;
+    let of = |key: &str| pairs.get(key).map(String::as_str).filter(|value| !value.is_empty());
+    let kind = of("type").ok_or_else(|| wrong("type is required for output"))?;
+    let names = || -> Result<Vec<Reference>, Report> {
+        let own = of("name").into_iter().flat_map(|names| names.split(',')).map(|name| reference(name.trim()));
+        let own = own.collect::<Result<Vec<_>, _>>()?;
+        Ok(if own.is_empty() { tags.to_vec() } else { own })
+    };
+    let push = if of("push").is_some_and(is_true) { Push::Yes } else { Push::No };
+    let to = |what: &str| -> Result<To, Report> {
+        match of("dest") {
+            Some("-") | None if terminal::stdout_is_terminal() => {
+                Err(wrong(format!("dest file is required for {what} exporter. refusing to write to console")))
+            }
+            Some("-") | None => Ok(To::Stdout),
+            Some(path) => Ok(To::File(path.to_owned())),
+        }
+    };
+    let archive = |format: &'static str| -> Result<Output, Report> {
+        if of("tar").is_some_and(|value| !is_true(value)) {
+            return Err(wrong(format!("tar=false of type={format} is not there yet in kist: unpack the archive")));
+        }
+        Ok(Output::Archive { format, names: names()?, to: to(format)? })
+    };
+    match kind {
+        "image" => Ok(Output::Image { names: names()?, push }),
+        "registry" => Ok(Output::Image { names: names()?, push: Push::Yes }),
+        "docker" if of("dest").is_none() => Ok(Output::Image { names: names()?, push }),
+        "docker" => archive("docker"),
+        "oci" => archive("oci"),
+        "tar" => to("tar").map(Output::Tar),
+        "local" => {
+            let dest = of("dest").ok_or_else(|| wrong("dest is required for local exporter"))?;
+            if dest == "-" {
+                return Err(wrong("dest cannot be stdout for local exporter"));
+            }
+            Ok(Output::Local(cli.working_dir().join(dest)))
+        }
+        "cacheonly" => Ok(Output::CacheOnly),
+        other => Err(wrong(format!("failed to solve: exporter {other:?} could not be found"))),
+    }
+}
+
+/// `key=value`s, keys in lower case.
+fn pairs(fields: &[String]) -> Result<BTreeMap<String, String>, Report> {
+    let pair = |field: &String| {
+        let (key, value) = field.split_once('=').ok_or_else(|| wrong(format!("invalid value {field}")))?;
+        Ok((key.trim().to_lowercase(), value.to_owned()))
+    };
+    fields.iter().map(pair).collect()
+}
+
+fn is_true(text: &str) -> bool {
+    matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+/// `--cache-from`; kinds of caches that only exist elsewhere are left out, with a note.
+pub(super) fn cache_from(cli: &Cli, text: &str) -> Result<Result<CacheFrom, String>, Report> {
+    let all = fields(text);
+    if let [name] = all.as_slice()
+        && !name.contains('=')
+    {
+        return Ok(Ok(CacheFrom::Registry(name.clone())));
+    }
+    let pairs = pairs(&all)?;
+    let of = |key: &str| pairs.get(key).cloned().ok_or_else(|| wrong(format!("{key} required form> {text:?}")));
+    match pairs.get("type").map(String::as_str) {
+        None => Err(wrong(format!("type required form> {text:?}"))),
+        Some("registry") => Ok(Ok(CacheFrom::Registry(of("ref")?))),
+        Some("local") => Ok(Ok(CacheFrom::Local(cli.working_dir().join(of("src")?)))),
+        Some(other) => Ok(Err(format!("--cache-from type={other} is not there in kist, and nothing comes from it"))),
+    }
+}
+
+/// `--cache-to`.
+pub(super) fn cache_to(cli: &Cli, text: &str) -> Result<CacheTo, Report> {
+    let all = fields(text);
+    if let [name] = all.as_slice()
+        && !name.contains('=')
+    {
+        return Ok(CacheTo::Registry(name.clone(), Max::Min));
+    }
+    let pairs = pairs(&all)?;
+    let of = |key: &str| pairs.get(key).cloned().ok_or_else(|| wrong(format!("{key} required form> {text:?}")));
+    let max = match pairs.get("mode").map(String::as_str) {
+        None | Some("min") => Max::Min,
+        Some("max") => Max::Max,
+        Some(other) => return Err(wrong(format!("invalid cache mode {other:?}: must be min or max"))),
+    };
+    match pairs.get("type").map(String::as_str) {
+        None => Err(wrong(format!("type required form> {text:?}"))),
+        Some("inline") => Ok(CacheTo::Inline),
+        Some("registry") => Ok(CacheTo::Registry(of("ref")?, max)),
+        Some("local") => Ok(CacheTo::Local(cli.working_dir().join(of("dest")?), max)),
+        Some(other) => {
+            Err(wrong(format!("--cache-to type={other} is not there in kist: there are inline, local and registry")))
+        }
+    }
+}
+
+/// `--attest`, `--provenance`, `--sbom`; what was switched off is not among them.
+pub(super) fn attests(args: &Args) -> Result<Vec<Attest>, Report> {
+    let mut all: BTreeMap<String, Option<Attest>> = BTreeMap::new();
+    let shorthand = |kind: &str| {
+        args.text(kind).map(|text| match text {
+            text if is_true(text) => format!("type={kind}"),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => format!("type={kind},disabled=true"),
+            text => format!("type={kind},{text}"),
+        })
+    };
+    let typed = args.list("attest").into_iter().map(str::to_owned);
+    for text in typed.chain(shorthand("provenance")).chain(shorthand("sbom")) {
+        let mut attributes = pairs(&fields(&text))?;
+        let kind = attributes.remove("type").ok_or_else(|| wrong(format!("attestation type not specified: {text}")))?;
+        if !matches!(kind.as_str(), "provenance" | "sbom") {
+            return Err(wrong(format!("unknown attestation type {kind:?}")));
+        }
+        let disabled = attributes.remove("disabled").is_some_and(|value| is_true(&value));
+        all.insert(kind.clone(), (!disabled).then_some(Attest { kind, attributes }));
+    }
+    Ok(all.into_values().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+
+    use super::*;
+
+    fn check(text: &str, expected: Expect) {
+        let cli = Cli::for_tests(&[], "/here");
+        expected.assert_eq(&match output(&cli, text, &["x".parse().unwrap()]) {
+            Ok(output) => format!("{output:?}"),
+            Err(report) => report.text,
+        });
+    }
+
+    #[test]
+    fn outputs_are_buildxs() {
+        check("out", expect![[r#"Local("/here/out")"#]]);
+        check("-", expect!["Tar(Stdout)"]);
+        check("type=tar,dest=a.tar", expect![[r#"Tar(File("a.tar"))"#]]);
+        check("type=local,dest=/x", expect![[r#"Local("/x")"#]]);
+        check("type=local", expect!["ERROR: dest is required for local exporter"]);
+        check(
+            "type=image,name=a,push=true",
+            expect![[
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes }"#
+            ]],
+        );
+        check(
+            "type=registry",
+            expect![[
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes }"#
+            ]],
+        );
+        check(
+            "type=oci,dest=o.tar",
+            expect![[
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: File("o.tar") }"#
+            ]],
+        );
+        check("type=nothing", expect![[r#"ERROR: failed to solve: exporter "nothing" could not be found"#]]);
+        check("dest=x", expect!["ERROR: type is required for output"]);
+        check("type=cacheonly", expect!["CacheOnly"]);
+    }
+}

@@ -1,0 +1,95 @@
+//! A file of any server, by its URL: what `ADD https://…` asks for. As nobody: no secret of ours goes to a server that a Dockerfile names.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, HeaderMap, LAST_MODIFIED};
+use hyper::{Method, Uri};
+
+use super::Client;
+use super::body::{Payload, next};
+use super::error::ClientError;
+use super::wire::{Attempts, Call, host_of};
+
+/// A file on its way.
+pub struct FileBody {
+    /// Its length, if it was said.
+    pub total_bytes: Option<u64>,
+    /// `etag`.
+    pub etag: Option<String>,
+    /// When it changed last, in seconds since 1970, if the server says so.
+    pub modified_s: Option<i64>,
+    /// `filename` of `content-disposition`, as it was sent.
+    pub file_name: Option<String>,
+    body: Incoming,
+    host: String,
+    stall: Duration,
+}
+
+impl FileBody {
+    /// The next bytes, or none after the last.
+    ///
+    /// # Errors
+    /// When the line breaks or stalls.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, ClientError> {
+        next(&mut self.body, &self.host, self.stall).await
+    }
+}
+
+impl Client {
+    /// Asks for what is at this URL of `http` or `https`, where redirects may lead elsewhere.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn file(&self, url: &str) -> Result<FileBody, ClientError> {
+        let uri: Uri = url.parse().map_err(|_| ClientError::Settings(format!("{url:?} is no URL")))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+            return Err(ClientError::Settings(format!("{url:?} is no URL of http or https")));
+        }
+        let wire = &self.0.wire;
+        let host = host_of(&uri);
+        let headers = HeaderMap::new();
+        let mut call = Call { method: Method::GET, uri, headers, secret: None, payload: Payload::Nothing };
+        let answer = wire.send(&mut call, Attempts::Several).await?;
+        let answer = wire.expect_success(answer, &host, "it").await?;
+        let text = |name| answer.header(name).map(str::to_owned);
+        let modified = text(LAST_MODIFIED).and_then(|text| {
+            let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
+            parser.parse_timestamp(&text).ok()
+        });
+        Ok(FileBody {
+            total_bytes: text(CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+            etag: text(ETAG),
+            modified_s: modified.map(jiff::Timestamp::as_second),
+            file_name: text(CONTENT_DISPOSITION).and_then(|text| file_name(&text)),
+            host: answer.host(),
+            stall: wire.stall(),
+            body: answer.body,
+        })
+    }
+}
+
+/// `attachment; filename="x"` (RFC 6266), without the form for other alphabets.
+fn file_name(disposition: &str) -> Option<String> {
+    let parameter = |part: &str| {
+        let (name, value) = part.split_once('=')?;
+        let value = value.trim();
+        let value = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
+        (name.trim().eq_ignore_ascii_case("filename") && !value.is_empty()).then(|| value.to_owned())
+    };
+    disposition.split(';').find_map(parameter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file_name;
+
+    #[test]
+    fn a_servers_name_of_a_file_is_found() {
+        assert_eq!(file_name(r#"attachment; filename="a b.tar""#).as_deref(), Some("a b.tar"));
+        assert_eq!(file_name("inline; FILENAME=x").as_deref(), Some("x"));
+        assert_eq!(file_name("attachment; filename=\"\""), None);
+        assert_eq!(file_name("attachment"), None);
+    }
+}
