@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use builder::WantedImage;
 use builder::progress::{Progress, Status};
+use disk::now;
 use spec::digest::Digest;
 use spec::reference::Reference;
 use spec::time::Time;
 use store::Image;
 
 use super::Tools;
-use crate::container::now;
 use crate::error::Error;
 use crate::image::obtain::{Obtain, Pull, Step, obtain};
 use crate::image::progress::{LayerEvent, LayerState};

@@ -7,12 +7,12 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use builder::{Built, Variant};
+use disk::now;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
 use store::layer::{self, Packed};
 use store::{Floor, Image, MountImage, SaveError};
 
-use crate::container::now;
 use crate::error::Error;
 use crate::host::Host;
 

@@ -17,6 +17,7 @@ use monitor::framing::{self, Demux};
 use monitor::protocol::{Ask, Attach, DetachKeys, FailureKind, Framing, Given, Intent, Replay, Tell, Until};
 use monitor::{Berth, Client, ClientError, Spawned, Whose};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use disk::now;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use spec::bundle::{Bundle, Rlimit};
 use spec::container::{
@@ -30,7 +31,7 @@ use spec::resources::Resources;
 use super::mounts::{self, Made};
 use super::stubs::Stubs;
 use crate::bundle::{self, Facts};
-use crate::container::{now, visit};
+use crate::container::visit;
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
