@@ -114,7 +114,6 @@ impl Patterns {
     }
 
     /// The patterns that are no exceptions, as they are compared.
-    #[allow(dead_code)]
     pub(crate) fn plain(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().filter(|pattern| !pattern.is_exception).map(|pattern| pattern.text.as_str())
     }

@@ -170,9 +170,7 @@ fn mounted(what: &RunFiles, content: Content) -> Mounted<'_> {
         RunFiles::Script { name, content } => Mounted::Script { name, content: Digest::sha256(content.as_bytes()) },
         RunFiles::Cache { source, .. } => Mounted::Cache { source, content },
         RunFiles::Tmpfs { size_bytes } => Mounted::Tmpfs { size_bytes: *size_bytes },
-        RunFiles::Secret { id, env, owner, .. } => {
-            Mounted::Secret { id, env: env.as_deref(), owner: numbers(owner) }
-        }
+        RunFiles::Secret { id, env, owner, .. } => Mounted::Secret { id, env: env.as_deref(), owner: numbers(owner) },
         RunFiles::Ssh { id, owner, .. } => Mounted::Ssh { id, owner: numbers(owner) },
     }
 }
@@ -275,7 +273,9 @@ mod tests {
         let contents = [layers(), nothing.clone(), nothing.clone(), nothing.clone(), nothing];
         check(
             Doing::Run(running(&run, layers(), &contents, &defaults)),
-            expect![[r#"{"format":1,"run":{"on":{"layers":"A"},"args":["/bin/sh","-c","make \"x\""],"env":["PATH=/bin"],"working_dir":"/src","user":"nobody","mounts":[{"target":"/in","read_only":false,"tree":{"source":"/a","content":{"layers":"A"}}},{"target":"/c","read_only":false,"cache":{"source":"/","content":"nothing"}},{"target":"/t","read_only":false,"tmpfs":{"size_bytes":1}},{"target":"/s","read_only":false,"secret":{"id":"key","env":"KEY","owner":[288,null,null]}},{"target":"","read_only":false,"ssh":{"id":"default","owner":[288,null,null]}}],"network":"default","privileged":false,"devices":[],"platform":"linux/arm64","epoch":"1970-01-01T00:00:00Z","hosts":["db"],"hostname":null,"shm_size_bytes":null,"ulimits":[]}}"#]],
+            expect![[
+                r#"{"format":1,"run":{"on":{"layers":"A"},"args":["/bin/sh","-c","make \"x\""],"env":["PATH=/bin"],"working_dir":"/src","user":"nobody","mounts":[{"target":"/in","read_only":false,"tree":{"source":"/a","content":{"layers":"A"}}},{"target":"/c","read_only":false,"cache":{"source":"/","content":"nothing"}},{"target":"/t","read_only":false,"tmpfs":{"size_bytes":1}},{"target":"/s","read_only":false,"secret":{"id":"key","env":"KEY","owner":[288,null,null]}},{"target":"","read_only":false,"ssh":{"id":"default","owner":[288,null,null]}}],"network":"default","privileged":false,"devices":[],"platform":"linux/arm64","epoch":"1970-01-01T00:00:00Z","hosts":["db"],"hostname":null,"shm_size_bytes":null,"ulimits":[]}}"#
+            ]],
         );
     }
 
@@ -285,11 +285,15 @@ mod tests {
         let files = [Content::Files(format!("sha256:{}", "a".repeat(64)).parse().unwrap()), Content::Nothing];
         check(
             Doing::Copy(copying(&copy, Some(layers()), &files)),
-            expect![[r#"{"format":1,"copy":{"onto":{"layers":"A"},"sources":[{"paths":{"path":"*.c","content":{"files":"A"},"unpack":false}},{"inline":{"name":"EOF","content":"73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac"}}],"dest":"/src/","chown":"1:2","chmod":null,"exclude":["*.o"],"parents":false,"epoch":"1970-01-01T00:00:00Z"}}"#]],
+            expect![[
+                r#"{"format":1,"copy":{"onto":{"layers":"A"},"sources":[{"paths":{"path":"*.c","content":{"files":"A"},"unpack":false}},{"inline":{"name":"EOF","content":"73cb3858a687a8494ca3323053016282f3dad39d42cf62ca4e79dda2aac7d9ac"}}],"dest":"/src/","chown":"1:2","chmod":null,"exclude":["*.o"],"parents":false,"epoch":"1970-01-01T00:00:00Z"}}"#
+            ]],
         );
         check(
             Doing::Copy(copying(&copy, None, &files[..1])),
-            expect![[r#"{"format":1,"copy":{"sources":[{"paths":{"path":"*.c","content":{"files":"A"},"unpack":false}}],"dest":"/src/","chown":"1:2","chmod":null,"exclude":["*.o"],"parents":false,"epoch":"1970-01-01T00:00:00Z"}}"#]],
+            expect![[
+                r#"{"format":1,"copy":{"sources":[{"paths":{"path":"*.c","content":{"files":"A"},"unpack":false}}],"dest":"/src/","chown":"1:2","chmod":null,"exclude":["*.o"],"parents":false,"epoch":"1970-01-01T00:00:00Z"}}"#
+            ]],
         );
     }
 
@@ -297,6 +301,11 @@ mod tests {
     fn a_directory_is_known_by_its_path_and_owner() {
         let step = Directory { on: None, path: "/a".into(), user: "u".into(), epoch: Time::from_ns(1_000_000_000) };
         let making = Making { on: Content::Nothing, path: &step.path, user: &step.user, epoch: step.epoch.to_string() };
-        check(Doing::Directory(making), expect![[r#"{"format":1,"directory":{"on":"nothing","path":"/a","user":"u","epoch":"1970-01-01T00:00:01Z"}}"#]]);
+        check(
+            Doing::Directory(making),
+            expect![[
+                r#"{"format":1,"directory":{"on":"nothing","path":"/a","user":"u","epoch":"1970-01-01T00:00:01Z"}}"#
+            ]],
+        );
     }
 }

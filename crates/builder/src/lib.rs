@@ -24,8 +24,8 @@ mod request;
 mod solve;
 
 pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use plan::PlanError;
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
 };
-pub use plan::PlanError;
-pub use solve::{BuildError, Place, Source, build};
+pub use solve::{BuildError, FailedStep, Place, Source, build};

@@ -17,7 +17,7 @@ mod session;
 mod turn;
 
 pub use du::{Kind, Row, du};
-pub(crate) use mounts::{CacheMount, Seed, Wanted as WantedMount};
+pub(crate) use mounts::{CacheMount, Reader, Seed, Wanted as WantedMount};
 pub use prune::{Keep, Prune, Pruned, prune, trim};
 pub(crate) use session::Session;
 pub use session::{may_have_died, sweep};
@@ -101,3 +101,7 @@ fn names(dir: &Path) -> Result<Vec<String>, CacheError> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
+mod tests;

@@ -28,12 +28,18 @@ pub(crate) struct Wanted<'a> {
     pub(crate) owner: Bits,
 }
 
+/// Opens files for as long as what it is given reads them.
+pub(crate) type Opener<'a> = dyn Fn(&mut Reader<'_>) -> Result<(), CacheError> + 'a;
+
+/// Reads files of a directory.
+pub(crate) type Reader<'a> = dyn FnMut(BorrowedFd<'_>) -> Result<(), CacheError> + 'a;
+
 /// What a new one begins with.
 pub(crate) enum Seed<'a> {
     /// Nothing.
     Nothing,
     /// These files: layers, where in them, and how to open them.
-    Files(Option<&'a ChainId>, &'a str, &'a dyn Fn(&mut dyn FnMut(BorrowedFd<'_>) -> Result<(), CacheError>) -> Result<(), CacheError>),
+    Files(Option<&'a ChainId>, &'a str, &'a Opener<'a>),
 }
 
 /// `mounts/<hash>-<n>/mount.json`.
@@ -158,6 +164,7 @@ pub(super) const NEW: &str = ".new-";
 
 /// Makes one beside its place and renames it there; who comes second keeps the first's.
 fn make(all: &Path, dir: &Path, wanted: &Wanted<'_>) -> Result<(), CacheError> {
+    make_dir(all)?;
     let place = all.join(format!("{NEW}{}-{}", std::process::id(), number()));
     let made = fill(&place, wanted).and_then(|()| {
         faults::act("settle cache mount").map_err(CacheError::io("making", dir))?;
@@ -184,7 +191,9 @@ fn fill(place: &Path, wanted: &Wanted<'_>) -> Result<(), CacheError> {
     let mode = wanted.owner.mode.unwrap_or(0o755);
     let (uid, gid) = (wanted.owner.uid.unwrap_or(0), wanted.owner.gid.unwrap_or(0));
     let owned = std::os::unix::fs::chown(&data, Some(uid), Some(gid));
-    owned.and_then(|()| fs::set_permissions(&data, fs::Permissions::from_mode(mode))).map_err(CacheError::io("making", &data))?;
+    owned
+        .and_then(|()| fs::set_permissions(&data, fs::Permissions::from_mode(mode)))
+        .map_err(CacheError::io("making", &data))?;
     if let Seed::Files(_, _, open) = &wanted.seed {
         open(&mut |files| Ok(store::copy(files, &data)?))?;
     }

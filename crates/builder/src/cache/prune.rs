@@ -111,4 +111,3 @@ fn remove(store: &Store, entry: Entry) -> Result<Option<Row>, CacheError> {
     }
     Ok(Some(entry.row))
 }
-

@@ -115,26 +115,30 @@ pub fn sweep(home: &Home, store: &Store) -> Result<(), CacheError> {
         let dir = builds(home).join(&name);
         let lock = dir.join("lock");
         match Lock::try_exclusive(&lock) {
-            Ok(Some(held)) => dead.push((dir, held)),
+            Ok(Some(held)) => dead.push((name, held)),
             Ok(None) => drop(alive.insert(name)),
             // It ended meanwhile.
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(e) => return Err(CacheError::io("locking", &lock)(e)),
         }
     }
-    // A build that begins now is not in `alive`, but has no draft yet, unless it began before it was listed.
+    // A build may have begun since they were listed. Those of `dead` are held here.
+    let is_dead = |name: &String| {
+        !alive.contains(name) && (dead.iter().any(|(other, _)| other == name) || !lives(home, name))
+    };
     for (id, build) in store.build_drafts()? {
-        if !alive.contains(&build) && !lives(home, &build) {
+        if is_dead(&build) {
             store.remove_draft(&id)?;
         }
     }
     for name in names(&temporary(store))? {
-        if !alive.contains(&name) && !lives(home, &name) {
+        if is_dead(&name) {
             let dir = temporary(store).join(name);
             remove_tree(&dir).map_err(CacheError::io("removing", &dir))?;
         }
     }
-    for (dir, held) in dead {
+    for (name, held) in dead {
+        let dir = builds(home).join(name);
         remove_tree(&dir).map_err(CacheError::io("removing", &dir))?;
         drop(held);
     }

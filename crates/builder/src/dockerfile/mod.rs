@@ -15,6 +15,7 @@ mod line;
 pub mod mount;
 mod parse;
 mod pattern;
+pub mod ports;
 mod run;
 mod source;
 pub mod suggest;
@@ -25,6 +26,7 @@ mod tests;
 
 pub use instruction::parse_trigger;
 pub use parse::{MAX_BYTES, parse};
+pub(crate) use source::directive;
 
 /// The body of the fuzz target and of its property test: any bytes are a Dockerfile or refused, what is said of places is within the text,
 /// and words are expanded in bounded time and memory.

@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
 }
 
 /// `name = value`, as directives are written.
-pub(super) fn directive(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn directive(text: &str) -> Option<(&str, &str)> {
     let (name, value) = text.trim_start().split_once('=')?;
     let (name, value) = (name.trim_end(), value.trim());
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic());

@@ -1,4 +1,4 @@
-mod data;
+mod buildkit;
 mod language;
 mod mistakes;
 mod words;

@@ -77,7 +77,8 @@ pub(crate) fn proxies(said: &BTreeMap<String, String>) -> Vec<String> {
     let mut lines = Vec::new();
     for name in ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"] {
         // Of `HTTP_PROXY` and `http_proxy` the one that is last in order counts.
-        let value = said.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value).next_back();
+        let value =
+            said.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value).next_back();
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             lines.push(format!("{}={value}", name.to_ascii_uppercase()));
             lines.push(format!("{name}={value}"));

@@ -32,7 +32,8 @@ impl Planner<'_> {
                 if !source.done || *from == at {
                     let name = go::quoted(copy.from.as_deref().unwrap_or_default());
                     let current = go::quoted(&self.stages.all[at].shown);
-                    let message = format!("cannot copy from stage {name}, it needs to be defined before current stage {current}");
+                    let message =
+                        format!("cannot copy from stage {name}, it needs to be defined before current stage {current}");
                     return Err(PlanError::new(message));
                 }
                 source.state.tree
@@ -149,9 +150,7 @@ fn file_name(url: &str) -> String {
 /// `--chmod`: octal, or as `chmod` takes it. The rest is for who copies.
 fn check_mode(mode: &str) -> Result<(), PlanError> {
     let refused = || {
-        PlanError::new(format!(
-            "invalid chmod parameter: '{mode}'. it should be octal string and between 0 and 07777"
-        ))
+        PlanError::new(format!("invalid chmod parameter: '{mode}'. it should be octal string and between 0 and 07777"))
     };
     if mode.bytes().all(|b| b.is_ascii_digit()) {
         return match u32::from_str_radix(mode, 8) {

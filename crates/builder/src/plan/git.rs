@@ -116,7 +116,10 @@ mod tests {
         check("a@b", None);
         check("github.com/a/b", None);
         let one = parse("https://h/b.git?tag=v1&subdir=s&commit=abc&submodules=0").unwrap().unwrap();
-        assert_eq!((one.reference.as_deref(), one.subdir.as_deref(), one.submodules), (Some("refs/tags/v1"), Some("s"), false));
+        assert_eq!(
+            (one.reference.as_deref(), one.subdir.as_deref(), one.submodules),
+            (Some("refs/tags/v1"), Some("s"), false)
+        );
         assert!(parse("https://h/b.git?x=1").is_err());
     }
 }

@@ -104,7 +104,11 @@ mod tests {
         check(90_000_000_000, "1m30s");
         check(3_600_000_000_000, "1h0m0s");
         check(-1_500_000_000, "-1.5s");
-        let health = Healthcheck { test: vec!["CMD".into(), "x".into()], interval: 30_000_000_000, ..Healthcheck::default() };
-        assert_eq!(healthcheck(&health), "{Test:[CMD x] Interval:30s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}");
+        let health =
+            Healthcheck { test: vec!["CMD".into(), "x".into()], interval: 30_000_000_000, ..Healthcheck::default() };
+        assert_eq!(
+            healthcheck(&health),
+            "{Test:[CMD x] Interval:30s Timeout:0s StartPeriod:0s StartInterval:0s Retries:0}"
+        );
     }
 }

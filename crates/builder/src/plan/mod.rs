@@ -32,13 +32,13 @@ use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::time::Time;
 
-use crate::dockerfile::ast::Dockerfile;
 pub(crate) use crate::Described;
+use crate::dockerfile::ast::Dockerfile;
 use crate::{MachineError, NoCache, Request, WantedImage};
 
+use env::Env;
 pub use error::PlanError;
 pub(crate) use git::parse as git_source;
-use env::Env;
 use graph::{Graph, Step, Tree};
 use names::Platforms;
 use stages::{Stage, Stages};

@@ -143,8 +143,9 @@ impl Planner<'_> {
             stage.done = true;
             return self.begin_with_context(at, &context, platform).map(|()| None);
         }
-        let reference: Reference =
-            name.parse().map_err(|e| PlanError::new(format!("failed to parse stage name {}: {e}", go::quoted(&name))))?;
+        let reference: Reference = name
+            .parse()
+            .map_err(|e| PlanError::new(format!("failed to parse stage name {}: {e}", go::quoted(&name))))?;
         if let Some(context) = self.context_named(&reference.to_string(), Some(&platform))? {
             return self.begin_with_context(at, &context, platform).map(|()| None);
         }
@@ -354,8 +355,7 @@ fn is_step(instruction: &Instruction) -> bool {
 
 /// As Docker writes it, without `:latest`.
 fn familiar(name: &str) -> Result<String, PlanError> {
-    let reference: Reference =
-        name.parse().map_err(|e| PlanError::new(format!("invalid context name {name}: {e}")))?;
+    let reference: Reference = name.parse().map_err(|e| PlanError::new(format!("invalid context name {name}: {e}")))?;
     let familiar = reference.familiar();
     Ok(familiar.strip_suffix(":latest").unwrap_or(&familiar).to_owned())
 }

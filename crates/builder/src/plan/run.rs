@@ -113,7 +113,12 @@ impl Planner<'_> {
             Mount::Secret { id, target, env, required, owner } => RunMount {
                 target: target.as_ref().map(|target| paths::workdir(&working_dir, target)).unwrap_or_default(),
                 read_only: true,
-                what: RunFiles::Secret { id: id.clone(), env: env.clone(), required: *required, owner: (*owner).into() },
+                what: RunFiles::Secret {
+                    id: id.clone(),
+                    env: env.clone(),
+                    required: *required,
+                    owner: (*owner).into(),
+                },
             },
             Mount::Ssh { id, target, required, owner } => RunMount {
                 target: target.as_ref().map(|target| paths::workdir(&working_dir, target)).unwrap_or_default(),

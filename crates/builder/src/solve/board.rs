@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::error::{BuildError, Place};
+use super::error::{BuildError, FailedStep, Place};
 use super::solver::{Inputs, Looked, Made, Solver, StepError, Todo};
 use crate::plan::graph::StepId;
 
@@ -84,7 +84,7 @@ impl Work<'_, '_> {
     fn find_known(&self) -> Result<bool, BuildError> {
         loop {
             let Some((id, inputs)) = self.lock().take_ready(self.solver) else { return Ok(false) };
-            match self.solver.look(id, &inputs) {
+            match self.look(id, &inputs) {
                 Ok(Looked::Made(made)) => self.put(id, made),
                 Ok(Looked::Todo(todo)) => {
                     let mut board = self.lock();
@@ -124,13 +124,21 @@ impl Work<'_, '_> {
     fn one(&self, id: StepId, inputs: &Inputs, todo: Option<Todo>) -> Result<Made, StepError> {
         let looked = match todo {
             Some(todo) => Looked::Todo(todo),
-            None => self.at_most(|| self.solver.look(id, inputs))?,
+            None => self.at_most(|| self.look(id, inputs))?,
         };
         match looked {
             Looked::Made(made) => Ok(made),
             Looked::Todo(todo @ (Todo::Run(_) | Todo::Fetch | Todo::Clone)) => self.solver.act(id, todo),
             Looked::Todo(todo @ (Todo::Copy(_) | Todo::Directory(..))) => self.at_most(|| self.solver.act(id, todo)),
         }
+    }
+
+    fn look(&self, id: StepId, inputs: &Inputs) -> Result<Looked, StepError> {
+        let looked = self.solver.look(id, inputs);
+        if let Err(error) = &looked {
+            self.solver.shown(id).failed(&error.message);
+        }
+        looked
     }
 
     /// As many at a time as there are processors.
@@ -173,12 +181,12 @@ impl Work<'_, '_> {
     fn told(&self, id: StepId, error: StepError) -> BuildError {
         let step = &self.solver.plan.steps[id.0];
         let spans: Vec<_> = step.span.into_iter().collect();
-        BuildError::Failed {
+        BuildError::Failed(Box::new(FailedStep {
             message: error.message,
             step: step.name.clone(),
             output: error.output,
             place: Place::new(self.solver.source, &spans),
-        }
+        }))
     }
 }
 

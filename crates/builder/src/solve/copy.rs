@@ -176,8 +176,11 @@ impl Solver<'_> {
         while at < step.sources.len() {
             let unpack = unpacks(&step.sources[at]);
             let len = step.sources[at..].iter().take_while(|source| unpacks(source) == unpack).count();
-            let group: Vec<Source<'_>> =
-                step.sources[at..at + len].iter().zip(&sources[at..at + len]).filter_map(|(s, r)| as_source(s, r)).collect();
+            let group: Vec<Source<'_>> = step.sources[at..at + len]
+                .iter()
+                .zip(&sources[at..at + len])
+                .filter_map(|(s, r)| as_source(s, r))
+                .collect();
             let archives = if unpack { Archives::Unpack } else { Archives::Keep };
             let wanted = Copy { sources: &group, dest: &step.dest, owner, mode: mode.clone(), archives };
             copy::copy(rootfs.as_fd(), &wanted)?;
@@ -236,11 +239,9 @@ fn unpacks(source: &CopySource) -> bool {
 fn as_source<'a>(source: &'a CopySource, ready: &'a Ready) -> Option<Source<'a>> {
     match (ready, source) {
         (Ready::Selected(owner, selection), _) => Some(Source::Selected(owner.tree(), selection)),
-        (Ready::Download(download), _) => Some(Source::Downloaded {
-            file: &download.file,
-            name: &download.name,
-            modified_s: download.modified_s,
-        }),
+        (Ready::Download(download), _) => {
+            Some(Source::Downloaded { file: &download.file, name: &download.name, modified_s: download.modified_s })
+        }
         (Ready::Inline, CopySource::Inline { name, content }) => Some(Source::Inline(name, content.as_bytes())),
         (Ready::Inline, CopySource::Paths { .. } | CopySource::Remote { .. } | CopySource::Repository(_)) => None,
     }

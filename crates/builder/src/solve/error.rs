@@ -26,17 +26,8 @@ pub enum BuildError {
         source: Option<Box<crate::MachineError>>,
     },
     /// A step failed.
-    #[error("{message}")]
-    Failed {
-        /// Why: `process "/bin/sh -c false" did not complete successfully: exit code: 1`.
-        message: String,
-        /// As it was shown: `[2/3] RUN false`.
-        step: String,
-        /// The end of what its command wrote.
-        output: Vec<u8>,
-        /// Where the Dockerfile says it.
-        place: Option<Place>,
-    },
+    #[error("{}", .0.message)]
+    Failed(Box<FailedStep>),
     /// The machine.
     #[error(transparent)]
     Machine(#[from] crate::MachineError),
@@ -49,6 +40,19 @@ pub enum BuildError {
     /// Files.
     #[error(transparent)]
     Files(#[from] FilesError),
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedStep {
+    /// Why: `process "/bin/sh -c false" did not complete successfully: exit code: 1`.
+    pub message: String,
+    /// As it was shown: `[2/3] RUN false`.
+    pub step: String,
+    /// The end of what its command wrote.
+    pub output: Vec<u8>,
+    /// Where the Dockerfile says it.
+    pub place: Option<Place>,
 }
 
 /// A Dockerfile, to show its lines.
@@ -89,14 +93,19 @@ impl BuildError {
     pub fn excerpt(&self) -> String {
         match self {
             BuildError::Mistaken(mistakes, source) => {
-                let lines: Vec<(u32, u32)> =
-                    mistakes.0.iter().take(1).map(|mistake| (mistake.span.first_line, mistake.span.last_line)).collect();
+                let lines: Vec<(u32, u32)> = mistakes
+                    .0
+                    .iter()
+                    .take(1)
+                    .map(|mistake| (mistake.span.first_line, mistake.span.last_line))
+                    .collect();
                 frame(&source.name, &source.text, &lines, None)
             }
-            BuildError::Refused { place, .. } | BuildError::Failed { place, .. } => {
-                place.as_ref().map(ToString::to_string).unwrap_or_default()
+            BuildError::Refused { place, .. } => place.as_ref().map(ToString::to_string).unwrap_or_default(),
+            BuildError::Failed(step) => step.place.as_ref().map(ToString::to_string).unwrap_or_default(),
+            BuildError::Machine(_) | BuildError::Store(_) | BuildError::Cache(_) | BuildError::Files(_) => {
+                String::new()
             }
-            BuildError::Machine(_) | BuildError::Store(_) | BuildError::Cache(_) | BuildError::Files(_) => String::new(),
         }
     }
 
@@ -104,7 +113,7 @@ impl BuildError {
     #[must_use]
     pub fn step(&self) -> Option<(&str, &[u8])> {
         match self {
-            BuildError::Failed { step, output, .. } => Some((step, output)),
+            BuildError::Failed(failed) => Some((&failed.step, &failed.output)),
             BuildError::Mistaken(..)
             | BuildError::Refused { .. }
             | BuildError::Machine(_)

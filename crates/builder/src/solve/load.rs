@@ -178,7 +178,7 @@ impl<'a> Contexts<'a> {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
             BuildContext::Tar(tar) => Ok(local(Tree::unpacked(tar, &self.session.temporary()?)?)),
-            BuildContext::Url(url) => self.from_elsewhere(name, url),
+            BuildContext::Url(url) => self.bring(name, url),
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))
             }
@@ -188,12 +188,16 @@ impl<'a> Contexts<'a> {
         }
     }
 
-    fn from_elsewhere(&self, name: &str, url: &str) -> Result<Raw, BuildError> {
+    fn bring(&self, name: &str, url: &str) -> Result<Raw, BuildError> {
         let into = self.session.temporary()?;
         let far = |tree: Tree, dockerfile| Raw { tree: tree.called(name), dockerfile, is_local: false };
         let cache = self.store.build_cache_dir();
         if let Some(checkout) = git_source(url).map_err(BuildError::refused)? {
-            let keep = self.request.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").is_some_and(|said| said == "1" || said == "true");
+            let keep = self
+                .request
+                .build_args
+                .get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")
+                .is_some_and(|said| said == "1" || said == "true");
             let wanted = Git {
                 remote: checkout.remote.clone(),
                 reference: checkout.reference.clone().or(checkout.checksum.clone()),
@@ -201,14 +205,18 @@ impl<'a> Contexts<'a> {
                 submodules: checkout.submodules,
             };
             self.report.during(&format!("[internal] load git source {url}"), |shown| {
-                self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes)).map_err(|e| BuildError::refused(told(&e)))
+                self.machine
+                    .git(&wanted, &into, &|bytes| shown.log(2, bytes))
+                    .map_err(|e| BuildError::refused(told(&e)))
             })?;
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));
         }
         let mut file = self.store.spool()?;
         self.report.during("[internal] load remote build context", |shown| {
             let began = now();
-            let fetched = self.machine.fetch(url, &mut file, &|done, total| shown.part("transferring context:", done, total, began));
+            let fetched = self
+                .machine
+                .fetch(url, &mut file, &|done, total| shown.part("transferring context:", done, total, began));
             fetched.map_err(|e| BuildError::refused(told(&e)))
         })?;
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
@@ -239,7 +247,8 @@ pub(crate) fn subtree(root: &Path, below: Option<&str>, cache: &Path) -> Result<
 
 fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
     let patterns = ignore::read(&ignore.unwrap_or_default());
-    let patterns = Patterns::new(patterns).map_err(|e| BuildError::refused(format!("failed to read dockerignore patterns: {e}")))?;
+    let patterns = Patterns::new(patterns)
+        .map_err(|e| BuildError::refused(format!("failed to read dockerignore patterns: {e}")))?;
     if patterns.is_empty() {
         return Ok(Opened { tree, filtered: false });
     }

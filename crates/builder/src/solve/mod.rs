@@ -27,7 +27,7 @@ use disk::Home;
 use spec::digest::Digest;
 use store::Store;
 
-pub use error::{BuildError, Place, Source};
+pub use error::{BuildError, FailedStep, Place, Source};
 use load::Contexts;
 use report::{Report, told};
 use solver::Solver;

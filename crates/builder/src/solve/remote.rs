@@ -72,11 +72,8 @@ impl Solver<'_> {
         let shown = self.shown(id);
         shown.begin();
         if !self.has_layers(&image.chains) {
-            let wanted = WantedImage {
-                name: image.name.clone(),
-                platform: image.platform.clone(),
-                pull: crate::Pull::Missing,
-            };
+            let wanted =
+                WantedImage { name: image.name.clone(), platform: image.platform.clone(), pull: crate::Pull::Missing };
             let got = self.machine.image(&wanted, &|progress| shown.relay(progress));
             let got = got.map_err(|error| {
                 shown.failed(&super::report::told(&error));

@@ -15,7 +15,7 @@ use super::copy::Owner;
 use super::report::{CANCELED, Shown};
 use super::secret;
 use super::solver::{Draft, Inputs, Layers, Looked, Made, Solver, StepError, Todo, key_failed, layers, machine_failed};
-use crate::cache::{CacheMount, Seed, WantedMount, now};
+use crate::cache::{CacheMount, Reader, Seed, WantedMount, now};
 use crate::context::{Parents, Selection, Wanted};
 use crate::copy::{self, Archives, Copy, Source};
 use crate::dockerfile::ast::{RunNetwork, Security};
@@ -172,7 +172,13 @@ impl<'s> Solver<'s> {
         }
     }
 
-    fn prepare(&self, step: &RunStep, todo: &RunTodo, shown: &Shown<'_>, held: &mut Held<'s>) -> Result<Run, StepError> {
+    fn prepare(
+        &self,
+        step: &RunStep,
+        todo: &RunTodo,
+        shown: &Shown<'_>,
+        held: &mut Held<'s>,
+    ) -> Result<Run, StepError> {
         let mut env = step.env.clone();
         env.extend(step.proxy.iter().cloned());
         let (mut mounts, mut agents) = (Vec::new(), 0);
@@ -193,7 +199,10 @@ impl<'s> Solver<'s> {
                 RunFiles::Ssh { id, required, owner } => {
                     let Some(socket) = self.request.ssh.get(id) else {
                         if *required {
-                            return Err(StepError::new(format!("no SSH key {} forwarded from the client", go::quoted(id))));
+                            return Err(StepError::new(format!(
+                                "no SSH key {} forwarded from the client",
+                                go::quoted(id)
+                            )));
                         }
                         continue;
                     };
@@ -303,7 +312,7 @@ impl<'s> Solver<'s> {
             Files::Layers(layers) if !layers.chains.is_empty() => Some(layers),
             Files::Layers(_) | Files::None | Files::Selected(..) => None,
         };
-        let open = |fill: &mut dyn FnMut(std::os::fd::BorrowedFd<'_>) -> Result<(), crate::cache::CacheError>| {
+        let open = |fill: &mut Reader<'_>| {
             let Some(layers) = layers else { return Ok(()) };
             let place = Path::new(source);
             let failed = |error: StepError| crate::cache::CacheError::Seed(source.clone(), error.message);
@@ -312,7 +321,11 @@ impl<'s> Solver<'s> {
             // It was opened for reference only.
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let dir = rustix::fs::openat(&dir, ".", flags, Mode::empty());
-            let io = |e: rustix::io::Errno| crate::cache::CacheError::Io { act: "opening", path: place.into(), source: e.into() };
+            let io = |e: rustix::io::Errno| crate::cache::CacheError::Io {
+                act: "opening",
+                path: place.into(),
+                source: e.into(),
+            };
             fill(dir.map_err(io)?.as_fd())
         };
         let seed = match layers {

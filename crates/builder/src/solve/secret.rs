@@ -20,7 +20,9 @@ pub(crate) fn read(given: &BTreeMap<String, Secret>, id: &str, required: bool) -
         Some(Secret::File(path)) => {
             let failed = |e: io::Error| StepError::new(format!("secret {id}: cannot read {}: {e}", path.display()));
             let mut value = Vec::new();
-            File::open(path).and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut value)).map_err(failed)?;
+            File::open(path)
+                .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut value))
+                .map_err(failed)?;
             Some(value)
         }
     };

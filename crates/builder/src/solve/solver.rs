@@ -260,7 +260,8 @@ impl Solver<'_> {
             return Err(StepError::new(CANCELED));
         }
         let made = self.store.layer_of(&draft.id, times)?;
-        let layer = made.map(|made| StepLayer { chain: made.chain, diff_id: made.diff_id, size_bytes: made.size_bytes });
+        let layer =
+            made.map(|made| StepLayer { chain: made.chain, diff_id: made.diff_id, size_bytes: made.size_bytes });
         let record = StepRecord { layer, name: self.plan.steps[id.0].name.clone(), created: now() };
         for key in keys {
             self.store.put_step(key, &record)?;
@@ -339,7 +340,6 @@ pub(crate) fn key_failed(error: FilesError) -> StepError {
     let error = StepError::from(error);
     if missing { StepError::new(format!("failed to compute cache key: {}", error.message)) } else { error }
 }
-
 
 pub(crate) fn machine_failed(error: &MachineError) -> StepError {
     StepError::new(super::report::told(error))
