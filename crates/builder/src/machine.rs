@@ -11,6 +11,7 @@ use spec::image::ImageConfig;
 use spec::platform::Platform;
 use store::Image;
 
+use crate::exchange::Foreign;
 use crate::progress::Progress;
 
 /// The engine, as the builder sees it. Asked from several threads at once.
@@ -30,6 +31,16 @@ pub trait Machine: Sync {
         let image = self.image(wanted, on)?;
         let digest = image.manifest.map(|manifest| manifest.digest.0);
         Ok(Described { digest, config: image.config })
+    }
+
+    /// The build cache that `name` means for this platform, with its layers where they are: in a registry, or in an image that is here. None:
+    /// there is none.
+    ///
+    /// # Errors
+    /// The registry's; it is something else.
+    fn cache(&self, name: &str, platform: &Platform) -> Result<Option<Foreign>, MachineError> {
+        let _ = (name, platform);
+        Ok(None)
     }
 
     /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and

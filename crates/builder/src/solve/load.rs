@@ -1,6 +1,6 @@
 //! What is read before there is a plan: the Dockerfile, `.dockerignore`, contexts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;
@@ -12,8 +12,10 @@ use store::Store;
 
 use super::error::{BuildError, Source};
 use super::report::{Report, told};
+use crate::attest::provenance::Material;
 use crate::cache::{Session, now};
 use crate::context::{FilesError, Seen, Sees, Tree};
+use crate::copy::hash_download;
 use crate::dockerfile::ast;
 use crate::dockerfile::{MAX_BYTES, parse};
 use crate::ignore::{self, Patterns};
@@ -45,6 +47,7 @@ pub(crate) struct Contexts<'a> {
     pub(crate) machine: &'a dyn Machine,
     pub(crate) report: Report<'a>,
     open: Mutex<BTreeMap<String, Arc<Opened>>>,
+    materials: Mutex<BTreeSet<Material>>,
 }
 
 /// A context that is open.
@@ -71,7 +74,7 @@ impl<'a> Contexts<'a> {
         machine: &'a dyn Machine,
         report: Report<'a>,
     ) -> Contexts<'a> {
-        Contexts { request, store, session, machine, report, open: Mutex::default() }
+        Contexts { request, store, session, machine, report, open: Mutex::default(), materials: Mutex::default() }
     }
 
     /// Reads the Dockerfile, and opens the main context.
@@ -164,6 +167,16 @@ impl<'a> Contexts<'a> {
         open.entry(name.to_owned()).or_insert_with(|| Arc::new(opened)).clone()
     }
 
+    /// Something came from elsewhere.
+    pub(crate) fn note(&self, material: Material) {
+        self.materials.lock().unwrap_or_else(PoisonError::into_inner).insert(material);
+    }
+
+    /// All that came from elsewhere but images.
+    pub(crate) fn materials(&self) -> BTreeSet<Material> {
+        self.materials.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Writes down what became known of files.
     pub(crate) fn remember(&self) {
         for opened in self.open.lock().unwrap_or_else(PoisonError::into_inner).values() {
@@ -204,11 +217,12 @@ impl<'a> Contexts<'a> {
                 keep_git_dir: checkout.keep_git_dir || keep,
                 submodules: checkout.submodules,
             };
-            self.report.during(&format!("[internal] load git source {url}"), |shown| {
+            let commit = self.report.during(&format!("[internal] load git source {url}"), |shown| {
                 self.machine
                     .git(&wanted, &into, &|bytes| shown.log(2, bytes))
                     .map_err(|e| BuildError::refused(told(&e)))
             })?;
+            self.note(Material::of_commit(url, &commit));
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));
         }
         let mut file = self.store.spool()?;
@@ -220,6 +234,8 @@ impl<'a> Contexts<'a> {
             fetched.map_err(|e| BuildError::refused(told(&e)))
         })?;
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
+        file.rewind().map_err(failed)?;
+        self.note(Material::of_address(url, &hash_download(&file, None)?));
         file.rewind().map_err(failed)?;
         let mut head = Vec::new();
         (&file).take(1024).read_to_end(&mut head).map_err(failed)?;

@@ -7,7 +7,7 @@
 mod board;
 mod copy;
 mod error;
-mod known;
+mod foreign;
 mod load;
 mod remote;
 mod report;
@@ -33,6 +33,7 @@ use report::{Report, told};
 use solver::Solver;
 
 use crate::cache::Session;
+use crate::exchange::Imported;
 use crate::plan::graph::What;
 use crate::plan::{Described, Facts, Plan, Wanted, plan};
 use crate::progress::Progress;
@@ -57,6 +58,9 @@ pub fn build(
     let loaded = contexts.load()?;
     let facts = Asking { machine, report };
     let plan = plan(&loaded.file, request, &facts).map_err(|error| BuildError::unplanned(error, &loaded.source))?;
+    let caches = foreign::caches(machine, request, report);
+    let warn = |text: &str| report.internal(foreign::IMPORTING).log(2, format!("WARNING: {text}\n").as_bytes());
+    let known = Imported::new(store, caches, &warn);
     let solver = Solver {
         home,
         store,
@@ -67,7 +71,8 @@ pub fn build(
         report,
         plan: &plan,
         source: &loaded.source,
-        known: &known::Nobody,
+        known: &known,
+        keys: plan.steps.iter().map(|_| Mutex::default()).collect(),
         digests: digests(&plan),
         cancelled: AtomicBool::new(false),
         made_any: AtomicBool::new(false),
@@ -95,7 +100,7 @@ fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {
             solver.shown(id).cached();
         }
     }
-    Ok(Built { variants })
+    Ok(Built { variants, dockerfile: (solver.source.name.clone(), solver.source.text.to_vec()) })
 }
 
 /// What steps are shown by: what they do, to what.

@@ -118,15 +118,20 @@ impl Facts {
 }
 
 impl Material {
-    /// An image's name or an address, with what came.
+    /// An image by its name, with what came.
     #[must_use]
     pub fn of(name: &str, digest: &Digest, platform: &Platform) -> Material {
+        match name.parse::<Reference>() {
+            Ok(reference) => Material::of_address(&Purl::of_image(&reference, Some(platform)).to_string(), digest),
+            Err(_) => Material::of_address(name, digest),
+        }
+    }
+
+    /// A download.
+    #[must_use]
+    pub fn of_address(address: &str, digest: &Digest) -> Material {
         let digest = BTreeMap::from([(digest.algorithm().name().to_owned(), digest.hex().to_owned())]);
-        let uri = match name.parse::<Reference>() {
-            Ok(reference) if !name.contains("://") => Purl::of_image(&reference, Some(platform)).to_string(),
-            Ok(_) | Err(_) => without_credentials(name),
-        };
-        Material { uri, digest }
+        Material { uri: without_credentials(address), digest }
     }
 
     /// A commit of a repository.
