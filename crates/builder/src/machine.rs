@@ -33,14 +33,13 @@ pub trait Machine: Sync {
         Ok(Described { digest, config: image.config })
     }
 
-    /// The build cache that `name` means for this platform, with its layers where they are: in a registry, or in an image that is here. None:
-    /// there is none.
+    /// The build caches that `name` means for this platform, with their layers where they are: in a registry, or in an image that is here.
     ///
     /// # Errors
     /// The registry's; it is something else.
-    fn cache(&self, name: &str, platform: &Platform) -> Result<Option<Foreign>, MachineError> {
+    fn cache(&self, name: &str, platform: &Platform) -> Result<Vec<Foreign>, MachineError> {
         let _ = (name, platform);
-        Ok(None)
+        Ok(Vec::new())
     }
 
     /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and

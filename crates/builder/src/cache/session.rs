@@ -123,9 +123,8 @@ pub fn sweep(home: &Home, store: &Store) -> Result<(), CacheError> {
         }
     }
     // A build may have begun since they were listed. Those of `dead` are held here.
-    let is_dead = |name: &String| {
-        !alive.contains(name) && (dead.iter().any(|(other, _)| other == name) || !lives(home, name))
-    };
+    let is_dead =
+        |name: &String| !alive.contains(name) && (dead.iter().any(|(other, _)| other == name) || !lives(home, name));
     for (id, build) in store.build_drafts()? {
         if is_dead(&build) {
             store.remove_draft(&id)?;

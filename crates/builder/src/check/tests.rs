@@ -82,71 +82,107 @@ fn rules_have_buildkits_names_and_addresses() {
 
 #[test]
 fn stage_name_casing() {
-    finds("FROM scratch AS BadStageName\nFROM scratch AS base3\n", expect![[r#"
+    finds(
+        "FROM scratch AS BadStageName\nFROM scratch AS base3\n",
+        expect![[r#"
         1 StageNameCasing: Stage name 'BadStageName' should be lowercase
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn from_as_casing() {
-    finds("FROM scratch as base2\nFROM scratch AS base3\n", expect![[r#"
+    finds(
+        "FROM scratch as base2\nFROM scratch AS base3\n",
+        expect![[r#"
         1 FromAsCasing: 'as' and 'FROM' keywords' casing do not match
-    "#]]);
-    finds("from scratch AS base\nfrom scratch as base2\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "from scratch AS base\nfrom scratch as base2\n",
+        expect![[r#"
         1 FromAsCasing: 'AS' and 'from' keywords' casing do not match
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn no_empty_continuation() {
-    finds("FROM scratch\nCOPY Dockerfile \\\n\n.\nCOPY Dockerfile \\\n.\n", expect![[r#"
+    finds(
+        "FROM scratch\nCOPY Dockerfile \\\n\n.\nCOPY Dockerfile \\\n.\n",
+        expect![[r#"
         4 NoEmptyContinuation: Empty continuation line
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn consistent_instruction_casing() {
-    finds("From scratch as base\nFROM scratch AS base2\n", expect![[r#"
+    finds(
+        "From scratch as base\nFROM scratch AS base2\n",
+        expect![[r#"
         1 ConsistentInstructionCasing: Command 'From' should match the case of the command majority (uppercase)
-    "#]]);
-    finds("FROM scratch\ncopy Dockerfile /foo\nCOPY Dockerfile /bar\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch\ncopy Dockerfile /foo\nCOPY Dockerfile /bar\n",
+        expect![[r#"
         2 ConsistentInstructionCasing: Command 'copy' should match the case of the command majority (uppercase)
-    "#]]);
-    finds("frOM scratch as base\nfrom scratch as base2\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "frOM scratch as base\nfrom scratch as base2\n",
+        expect![[r#"
         1 ConsistentInstructionCasing: Command 'frOM' should match the case of the command majority (lowercase)
-    "#]]);
-    finds("FROM scratch\ncopy a /a\ncopy a /b\ncopy a /c\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch\ncopy a /a\ncopy a /b\ncopy a /c\n",
+        expect![[r#"
         1 ConsistentInstructionCasing: Command 'FROM' should match the case of the command majority (lowercase)
-    "#]]);
+    "#]],
+    );
     is_clean("from scratch\ncopy Dockerfile /foo\n");
     is_clean("FROM alpine\nRUN <<'EOT'\nenv\nEOT\n");
 }
 
 #[test]
 fn duplicate_stage_name() {
-    finds("FROM scratch AS b\nFROM scratch AS b\n", expect![[r#"
+    finds(
+        "FROM scratch AS b\nFROM scratch AS b\n",
+        expect![[r#"
         2 DuplicateStageName: Duplicate stage name "b", stage names should be unique
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch AS b1\nFROM scratch AS b2\n");
 }
 
 #[test]
 fn reserved_stage_name() {
-    finds("FROM scratch AS scratch\nFROM scratch AS context\n", expect![[r#"
+    finds(
+        "FROM scratch AS scratch\nFROM scratch AS context\n",
+        expect![[r#"
         1 ReservedStageName: Stage name should not use the same name as reserved stage "scratch"
         2 ReservedStageName: Stage name should not use the same name as reserved stage "context"
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch\nFROM scratch AS a\n");
 }
 
 #[test]
 fn json_args_recommended() {
-    finds("FROM scratch\nCMD mycommand\n", expect![[r#"
+    finds(
+        "FROM scratch\nCMD mycommand\n",
+        expect![[r#"
         2 JSONArgsRecommended: JSON arguments recommended for CMD to prevent unintended behavior related to OS signals
-    "#]]);
-    finds("FROM scratch\nENTRYPOINT mycommand\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch\nENTRYPOINT mycommand\n",
+        expect![[r#"
         2 JSONArgsRecommended: JSON arguments recommended for ENTRYPOINT to prevent unintended behavior related to OS signals
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch\nSHELL [\"/usr/bin/customshell\"]\nCMD mycommand\n");
     is_clean("FROM scratch AS base\nSHELL [\"/usr/bin/customshell\"]\nFROM base\nENTRYPOINT mycommand\n");
     is_clean("FROM shell\nCMD mycommand\n");
@@ -154,9 +190,12 @@ fn json_args_recommended() {
 
 #[test]
 fn maintainer_deprecated() {
-    finds("FROM scratch\nMAINTAINER me@example.org\n", expect![[r#"
+    finds(
+        "FROM scratch\nMAINTAINER me@example.org\n",
+        expect![[r#"
         2 MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch\n# check=skip=MaintainerDeprecated\nMAINTAINER me@example.org\n");
 }
 
@@ -167,24 +206,36 @@ fn undefined_arg_in_from() {
     is_clean("ARG DEBUG\nFROM scratch${DEBUG}\n");
     is_clean("ARG DEBUG\nFROM scra${DEBUG:-tch}\n");
     is_clean("ARG DEBUG=\"\"\nFROM scratch${DEBUG-@bogus}\n");
-    finds("FROM --platform=$BULIDPLATFORM scratch\n", expect![[r#"
+    finds(
+        "FROM --platform=$BULIDPLATFORM scratch\n",
+        expect![[r#"
         1 UndefinedArgInFrom: FROM argument 'BULIDPLATFORM' is not declared (did you mean BUILDPLATFORM?)
         failure at [(1, 1)]: empty platform value from expression $BULIDPLATFORM (did you mean BUILDPLATFORM?)
-    "#]]);
-    finds("ARG MY_OS=linux\nARG MY_ARCH=amd64\nFROM --platform=linux/${MYARCH} busybox\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "ARG MY_OS=linux\nARG MY_ARCH=amd64\nFROM --platform=linux/${MYARCH} busybox\n",
+        expect![[r#"
         3 UndefinedArgInFrom: FROM argument 'MYARCH' is not declared (did you mean MY_ARCH?)
         failure at [(3, 3)]: failed to parse platform linux/${MYARCH}: "linux/": unknown operating system or architecture: invalid argument (did you mean MY_ARCH?)
-    "#]]);
-    finds("ARG tag=latest\nFROM busybox:${tag}${version} AS b\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "ARG tag=latest\nFROM busybox:${tag}${version} AS b\n",
+        expect![[r#"
         2 UndefinedArgInFrom: FROM argument 'version' is not declared
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn workdir_relative_path() {
-    finds("FROM scratch\nWORKDIR app/\nWORKDIR b\n", expect![[r#"
+    finds(
+        "FROM scratch\nWORKDIR app/\nWORKDIR b\n",
+        expect![[r#"
         2 WorkdirRelativePath: Relative workdir "app/" can have unexpected results if the base image changes
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch AS a\nWORKDIR /app\nFROM a AS b\nWORKDIR subdir/\n");
 }
 
@@ -194,26 +245,44 @@ fn undefined_var() {
     is_clean("FROM alpine AS base\nARG foo=Dockerfile\nFROM base\nCOPY $foo .\n");
     is_clean("FROM alpine\nRUN echo $PATH\nENV X=$PATH\n");
     is_clean("FROM env\nENV X=$FROM_BASE\n");
-    finds("FROM alpine\nCOPY $foo .\nARG foo=bar\nRUN echo $foo\n", expect![[r#"
+    finds(
+        "FROM alpine\nCOPY $foo .\nARG foo=bar\nRUN echo $foo\n",
+        expect![[r#"
         2 UndefinedVar: Usage of undefined variable '$foo'
-    "#]]);
-    finds("FROM alpine\nARG DIR_ASSETS=assets/\nCOPY $DIR_ASSET .\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM alpine\nARG DIR_ASSETS=assets/\nCOPY $DIR_ASSET .\n",
+        expect![[r#"
         3 UndefinedVar: Usage of undefined variable '$DIR_ASSET' (did you mean $DIR_ASSETS?)
-    "#]]);
-    finds("FROM alpine\nENV PATH=$PAHT:/tmp/bin\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM alpine\nENV PATH=$PAHT:/tmp/bin\n",
+        expect![[r#"
         2 UndefinedVar: Usage of undefined variable '$PAHT' (did you mean $PATH?)
-    "#]]);
-    finds("FROM scratch AS first\nCOPY $foo .\nFROM scratch AS second\nCOPY $bar .\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch AS first\nCOPY $foo .\nFROM scratch AS second\nCOPY $bar .\n",
+        expect![[r#"
         2 UndefinedVar: Usage of undefined variable '$foo'
         4 UndefinedVar: Usage of undefined variable '$bar'
-    "#]]);
-    finds("FROM trigger\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM trigger\n",
+        expect![[r#"
         1 UndefinedVar: Usage of undefined variable '$none'
-    "#]]);
-    finds("FROM scratch AS a\nONBUILD COPY $x /\nFROM a\nRUN --mount=type=cache,target=$y true\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch AS a\nONBUILD COPY $x /\nFROM a\nRUN --mount=type=cache,target=$y true\n",
+        expect![[r#"
         3 UndefinedVar: Usage of undefined variable '$x'
         4 UndefinedVar: Usage of undefined variable '$y'
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -231,21 +300,30 @@ fn multiple_instructions_disallowed() {
 
 #[test]
 fn legacy_key_value_format() {
-    finds("FROM scratch\nENV testkey value\nLABEL key value\n", expect![[r#"
+    finds(
+        "FROM scratch\nENV testkey value\nLABEL key value\n",
+        expect![[r#"
         2 LegacyKeyValueFormat: "ENV key=value" should be used instead of legacy "ENV key value" format
         3 LegacyKeyValueFormat: "LABEL key=value" should be used instead of legacy "LABEL key value" format
-    "#]]);
+    "#]],
+    );
     is_clean("FROM scratch\nENV testkey=value\nLABEL key=value\n");
 }
 
 #[test]
 fn redundant_target_platform() {
-    finds("FROM --platform=$TARGETPLATFORM scratch\n", expect![[r#"
+    finds(
+        "FROM --platform=$TARGETPLATFORM scratch\n",
+        expect![[r#"
         1 RedundantTargetPlatform: Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior
-    "#]]);
-    finds("FROM --platform=${TARGETPLATFORM} scratch\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM --platform=${TARGETPLATFORM} scratch\n",
+        expect![[r#"
         1 RedundantTargetPlatform: Setting platform to predefined ${TARGETPLATFORM} in FROM is redundant as this is the default behavior
-    "#]]);
+    "#]],
+    );
     is_clean("# check=skip=RedundantTargetPlatform\nFROM --platform=$TARGETPLATFORM scratch\n");
 }
 
@@ -282,17 +360,23 @@ fn invalid_default_arg_in_from() {
     }
     is_clean("ARG VERSION=\"latest\"\nFROM busybox:${VERSION}\n");
     is_clean("ARG BUSYBOX_VARIANT\nFROM busybox:stable${BUSYBOX_VARIANT}\n");
-    finds("ARG IMAGE\nFROM $IMAGE\n", expect![[r#"
+    finds(
+        "ARG IMAGE\nFROM $IMAGE\n",
+        expect![[r#"
         2 InvalidDefaultArgInFrom: Default value for ARG $IMAGE results in empty or invalid base image name
         failure at [(2, 2)]: base name ($IMAGE) should not be blank
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn from_platform_flag_const_disallowed() {
-    finds("FROM --platform=linux/amd64 scratch\n", expect![[r#"
+    finds(
+        "FROM --platform=linux/amd64 scratch\n",
+        expect![[r#"
         1 FromPlatformFlagConstDisallowed: FROM --platform flag should not use constant value "linux/amd64"
-    "#]]);
+    "#]],
+    );
     is_clean("FROM --platform=linux/amd64 scratch AS my_amd64_stage\n");
     is_clean("FROM --platform=linux/amd64 scratch AS linux\n");
 }
@@ -300,16 +384,24 @@ fn from_platform_flag_const_disallowed() {
 #[test]
 fn copy_ignored_file() {
     let ignoring = |text: &str, ignored: &str, want: Expect| want.assert_eq(&found(&report(text, ignored, &[])));
-    ignoring("FROM scratch\nCOPY Dockerfile .\nADD Dockerfile /windy\n", "Dockerfile\n", expect![[r#"
+    ignoring(
+        "FROM scratch\nCOPY Dockerfile .\nADD Dockerfile /windy\n",
+        "Dockerfile\n",
+        expect![[r#"
         2 CopyIgnoredFile: Attempting to Copy file "Dockerfile" that is excluded by .dockerignore
         3 CopyIgnoredFile: Attempting to Add file "Dockerfile" that is excluded by .dockerignore
-    "#]]);
+    "#]],
+    );
     ignoring("FROM scratch AS a\nCOPY Dockerfile /foobar\nFROM a\nCOPY --from=a /foobar /x\n", "foobar\n", expect![""]);
     ignoring("FROM scratch\nCOPY ./Dockerfile .\nCOPY . .\n", "**\n!Dockerfile\n", expect![""]);
     ignoring("FROM scratch\nCOPY . .\nADD https://x/.y /\n", ".*\n", expect![""]);
-    ignoring("FROM scratch\nCOPY . .\n", "*\n", expect![[r#"
+    ignoring(
+        "FROM scratch\nCOPY . .\n",
+        "*\n",
+        expect![[r#"
         2 CopyIgnoredFile: Attempting to Copy file "." that is excluded by .dockerignore
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -317,32 +409,44 @@ fn invalid_definition_description() {
     let text = "# bar this is the bar\nARG foo=bar\n# BasE this is the BasE image\nFROM scratch AS base\n# definitely a bad comment\n\
                 ARG version=latest\n# definitely a bad comment\nARG foo=baz bar=qux baz=quux\n# foo of all\nARG foo\n#\nARG bit=bat\n";
     is_clean(text);
-    finds(&format!("# check=experimental=InvalidDefinitionDescription\n{text}"), expect![[r#"
+    finds(
+        &format!("# check=experimental=InvalidDefinitionDescription\n{text}"),
+        expect![[r#"
         3 InvalidDefinitionDescription: Comment for ARG should follow the format: `# foo <description>`
         5 InvalidDefinitionDescription: Comment for FROM should follow the format: `# base <description>`
         7 InvalidDefinitionDescription: Comment for ARG should follow the format: `# version <description>`
         9 InvalidDefinitionDescription: Comment for ARG should follow the format: `# <arg_key> <description>`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn expose_proto_casing() {
-    finds("FROM scratch\nEXPOSE 80/TcP 8080/TCP 8080/udp\n", expect![[r#"
+    finds(
+        "FROM scratch\nEXPOSE 80/TcP 8080/TCP 8080/udp\n",
+        expect![[r#"
         2 ExposeProtoCasing: Defined protocol '80/TcP' in EXPOSE instruction should be lowercase
         2 ExposeProtoCasing: Defined protocol '8080/TCP' in EXPOSE instruction should be lowercase
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn expose_invalid_format() {
-    finds("FROM scratch\nEXPOSE 127.0.0.1:80:80 [::1]:8080:8080 5000:5000 8000\n", expect![[r#"
+    finds(
+        "FROM scratch\nEXPOSE 127.0.0.1:80:80 [::1]:8080:8080 5000:5000 8000\n",
+        expect![[r#"
         2 ExposeInvalidFormat: EXPOSE instruction should not define an IP address or host-port mapping, found '127.0.0.1:80:80'
         2 ExposeInvalidFormat: EXPOSE instruction should not define an IP address or host-port mapping, found '5000:5000'
         2 ExposeInvalidFormat: EXPOSE instruction should not define an IP address or host-port mapping, found '[::1]:8080:8080'
-    "#]]);
-    finds("FROM scratch\nEXPOSE 80/x\n", expect![[r#"
+    "#]],
+    );
+    finds(
+        "FROM scratch\nEXPOSE 80/x\n",
+        expect![[r#"
         failure at [(2, 2)]: invalid port: "80/x": invalid proto: x
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -350,10 +454,13 @@ fn rules_are_switched_off_and_made_errors() {
     is_clean("#check=skip=all\nFROM scratch as base\ncopy Dockerfile .\n");
     is_clean("#check=skip=all;error=true\nFROM scratch as base\ncopy Dockerfile .\n");
     is_clean("#check=skip=ConsistentInstructionCasing, FromAsCasing\nFROM scratch AS base\ncopy Dockerfile .\n");
-    finds("#check=skip=ConsistentInstructionCasing;error=true\nFROM scratch as base\ncopy Dockerfile .\n", expect![[r#"
+    finds(
+        "#check=skip=ConsistentInstructionCasing;error=true\nFROM scratch as base\ncopy Dockerfile .\n",
+        expect![[r#"
         2 FromAsCasing: 'as' and 'FROM' keywords' casing do not match
         failure at [(2, 2)]: lint violation found for rules: FromAsCasing
-    "#]]);
+    "#]],
+    );
     for (text, want) in [
         ("skip", "invalid check option \"skip\""),
         ("fast=1", "invalid check option \"fast\""),
@@ -395,7 +502,8 @@ fn a_report_is_printed_as_buildkit_prints_it() {
            4 | >>>   c<d
            5 |     
         --------------------
-    "#]].assert_eq(&out);
+    "#]]
+    .assert_eq(&out);
     expect![[r#"
         {
           "warnings": [
@@ -464,7 +572,8 @@ fn a_report_is_printed_as_buildkit_prints_it() {
               "language": "Dockerfile"
             }
           ]
-        }"#]].assert_eq(&clean.json(source));
+        }"#]]
+    .assert_eq(&clean.json(source));
     let mistakes = parse(b"FROM scratch\nCMDD a\n").unwrap_err();
     let failed = Report { findings: Vec::new(), failure: Some(Failure::from(&mistakes)) };
     let source = ReportedSource { name: "Dockerfile", text: b"FROM scratch\nCMDD a\n" };
@@ -494,7 +603,8 @@ fn a_report_is_printed_as_buildkit_prints_it() {
               ]
             }
           }
-        }"#]].assert_eq(&failed.json(source));
+        }"#]]
+    .assert_eq(&failed.json(source));
 }
 
 const OUTLINED: &str = "# inherited1 is inherited\nARG inherited1=def1\nARG inherited2=def2\nARG unused=x\nARG tag=${inherited2}-t\n\
@@ -526,7 +636,8 @@ fn an_outline_says_what_a_target_can_be_told() {
         s         
         default   
 
-    "#]].assert_eq(&outline_of(Some("TARGET")).unwrap().text());
+    "#]]
+    .assert_eq(&outline_of(Some("TARGET")).unwrap().text());
     expect![[r#"
         BUILD ARG    VALUE    DESCRIPTION
         inherited2   def2     
@@ -537,7 +648,8 @@ fn an_outline_says_what_a_target_can_be_told() {
         SECRET   REQUIRED
         first    true
 
-    "#]].assert_eq(&outline_of(None).unwrap().text());
+    "#]]
+    .assert_eq(&outline_of(None).unwrap().text());
     expect![[r#"
         {
           "name": "second",
@@ -578,7 +690,8 @@ fn an_outline_says_what_a_target_can_be_told() {
           "sources": [
             "dGV4dA=="
           ]
-        }"#]].assert_eq(&outline_of(Some("second")).unwrap().json());
+        }"#]]
+    .assert_eq(&outline_of(Some("second")).unwrap().json());
     assert_eq!(
         outline_of(Some("secnd")).unwrap_err().message,
         "target stage \"secnd\" could not be found (did you mean second?)"
@@ -595,7 +708,8 @@ fn the_targets_of_a_file_are_listed() {
         second    
         target    defines build target
         (default) 
-    "#]].assert_eq(&targets.text());
+    "#]]
+    .assert_eq(&targets.text());
     expect![[r#"
         {
           "targets": [
@@ -668,5 +782,6 @@ fn the_targets_of_a_file_are_listed() {
           "sources": [
             "dGV4dA=="
           ]
-        }"#]].assert_eq(&targets.json());
+        }"#]]
+    .assert_eq(&targets.json());
 }

@@ -151,10 +151,9 @@ impl<'a> Writing<'a> {
         let mut needed = BTreeSet::new();
         for entry in &index.manifests {
             let Ok(bytes) = directory.blob(entry) else { return Ok(()) };
-            let (Ok(document), Ok(manifest)) = (
-                document::of_manifest("", &bytes),
-                serde_json::from_slice::<spec::image::Manifest>(&bytes),
-            ) else {
+            let (Ok(document), Ok(manifest)) =
+                (document::of_manifest("", &bytes), serde_json::from_slice::<spec::image::Manifest>(&bytes))
+            else {
                 return Ok(());
             };
             needed.insert(entry.digest.0.hex().to_owned());

@@ -120,9 +120,9 @@ impl Cache {
         layers.iter().try_for_each(check)?;
         let mut read = BTreeMap::new();
         for Record { key, layer } in records {
-            let layer = layer.map(|place| layers.get(place).cloned().ok_or(DocumentError::Contradiction(
-                "a step made a layer that is not in it",
-            )));
+            let layer = layer.map(|place| {
+                layers.get(place).cloned().ok_or(DocumentError::Contradiction("a step made a layer that is not in it"))
+            });
             if read.insert(key, layer.transpose()?).is_some() {
                 return Err(DocumentError::Contradiction("a step is there twice"));
             }
@@ -206,7 +206,10 @@ mod tests {
     fn what_contradicts_itself_is_refused() {
         let check = |text: &str, is: &str| assert_eq!(Cache::parse(text.as_bytes()).unwrap_err().to_string(), is);
         let (a, blob) = (key("a"), serde_json::to_string(&layer("1")).unwrap());
-        check(r#"{"format":2}"#, "the build cache has format 2, and this kist reads 1: update kist, or write the cache anew");
+        check(
+            r#"{"format":2}"#,
+            "the build cache has format 2, and this kist reads 1: update kist, or write the cache anew",
+        );
         check("{", "the build cache is damaged");
         check(
             &format!(r#"{{"format":1,"layers":[],"records":[{{"key":"{a}","layer":0}}]}}"#),

@@ -9,9 +9,9 @@ use spec::platform::Platform;
 use super::solver::{Layers, Made, Solver, StepError};
 use crate::attest::provenance::Material;
 use crate::dockerfile::ast::RunNetwork;
-use crate::{DoneStep, Variant};
 use crate::plan::graph::{StepId, Tree, What};
 use crate::plan::{Plan, Target};
+use crate::{DoneStep, Variant};
 
 /// What BuildKit says of layers that no instruction made.
 const UNNAMED: &str = "buildkit.exporter.image.v0";
@@ -51,9 +51,12 @@ impl Solver<'_> {
             lines: step.span.as_ref().map(|span| (span.first_line, span.last_line)),
             has_network: match &step.what {
                 What::Run(run) => run.network != RunNetwork::None,
-                What::Image(_) | What::Context(_) | What::Http(_) | What::Git(_) | What::Copy(_) | What::Directory(_) => {
-                    false
-                }
+                What::Image(_)
+                | What::Context(_)
+                | What::Http(_)
+                | What::Git(_)
+                | What::Copy(_)
+                | What::Directory(_) => false,
             },
         })
         .collect()

@@ -12,12 +12,12 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use builder::{Ended, Run, RunDefaults, Stream};
+use disk::now;
 use disk::{Durability, remove_tree, write};
 use monitor::framing::{self, Demux};
 use monitor::protocol::{Ask, Attach, DetachKeys, FailureKind, Framing, Given, Intent, Replay, Tell, Until};
 use monitor::{Berth, Client, ClientError, Spawned, Whose};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use disk::now;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, recv, socketpair};
 use spec::bundle::{Bundle, Rlimit};
 use spec::container::{
