@@ -86,7 +86,7 @@ mod tests {
             (Digest::sha256(b"c"), Some(diff("of another stage"))),
         ]);
         let value = value(&steps, &[diff("1"), diff("2")]);
-        expect![[""]].assert_eq(&value.to_string());
+        expect![[r#"{"records":[{"key":"sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d","layer":null},{"key":"sha256:ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb","layer":1}]}"#]].assert_eq(&value.to_string());
         let config = format!(
             r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{}","{}"]}},"{FIELD}":{value}}}"#,
             diff("1"),

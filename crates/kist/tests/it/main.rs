@@ -7,6 +7,8 @@
     reason = "tests read files and processes of the machine, and stop at the first surprise"
 )]
 
+mod attestations;
+mod build_cache;
 mod crash;
 mod errors;
 mod events;
