@@ -59,14 +59,17 @@ impl Store {
     /// [`StoreError::LayerGone`] when they were removed meanwhile.
     pub fn draft_on(&self, id: &ContainerId, layers: &[ChainId], build: &str) -> Result<(), StoreError> {
         let _held = self.share()?;
-        if let Some(top) = layers.last()
-            && fs::symlink_metadata(self.snapshot(top)).is_err()
-        {
-            return Err(StoreError::LayerGone(top.clone()));
-        }
+        self.refuse_gone(layers)?;
         let record =
             DraftRecord { build: Some(build.to_owned()), ..DraftRecord::new(layers.to_vec(), Writes::Volatile) };
         self.make_draft_or_nothing(id, record)
+    }
+
+    fn refuse_gone(&self, layers: &[ChainId]) -> Result<(), StoreError> {
+        match layers.last() {
+            Some(top) if fs::symlink_metadata(self.snapshot(top)).is_err() => Err(StoreError::LayerGone(top.clone())),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// All drafts of builds, with the builds. Those of a build that died are the caller's to remove.
@@ -88,7 +91,8 @@ impl Store {
     }
 
     /// Makes a layer of what was written into a draft, by one rename. Nobody may have it mounted any more. The draft stays, empty, above
-    /// the new layer, and keeps it until it is removed. None: nothing was written, and the draft is as it was.
+    /// the new layer, and keeps it until it is removed. None: nothing was written, and the draft is as it was. What was put into the upper
+    /// directory ([`Store::draft_places`]) beside overlayfs counts as well: it does not depend on what is below (`COPY --link`).
     ///
     /// The layer is in its place before the disk has it (`unsynced.rs`): after a loss of power it may be gone, with all that names it.
     ///

@@ -357,6 +357,24 @@ fn whatever_fails_no_layer_is_half_there() {
 }
 
 #[test]
+fn a_linked_layer_does_not_depend_on_what_is_below() {
+    let root = Root::new();
+    let store = opened(&root);
+    let below = base(&store);
+    let mut made = Vec::new();
+    for (n, below) in [(1, &below[..]), (2, &[])] {
+        store.draft_on(&id(n), below, "b").unwrap();
+        let upper = store.draft_places(&id(n)).unwrap().upper;
+        fs::create_dir(upper.join("kept")).unwrap();
+        fs::write(upper.join("kept/y"), "y").unwrap();
+        made.push(store.layer_of(&id(n), all()).unwrap().unwrap());
+    }
+    assert_eq!(made[0].diff_id, made[1].diff_id);
+    assert_eq!(made[0].chain, ChainId::extend(below.last(), &made[0].diff_id));
+    write(&store, 1, |root| assert_eq!(fs::read_to_string(root.join("kept/x")).unwrap(), "x"));
+}
+
+#[test]
 fn steps_keep_their_layers_and_all_below() {
     let root = Root::new();
     let store = opened(&root);
@@ -444,6 +462,19 @@ fn a_layer_that_the_disk_lost_goes_with_its_step() {
         assert_eq!(store.steps().unwrap(), [], "{lost}");
         store.collect().unwrap();
         assert_eq!(fs::read_dir(root.join("snapshots")).unwrap().count(), 0, "{lost}");
+    }
+}
+
+#[test]
+fn a_deep_tree_is_a_layer_or_an_error() {
+    let root = Root::new();
+    let store = opened(&root);
+    for (n, depth) in [(1, 400), (2, 600)] {
+        store.draft_on(&id(n), &[], "b").unwrap();
+        let upper = store.draft_places(&id(n)).unwrap().upper;
+        fs::create_dir_all(upper.join("d/".repeat(depth))).unwrap();
+        let layer = store.layer_of(&id(n), all());
+        assert_eq!(layer.is_ok(), depth < 512, "{layer:?}");
     }
 }
 

@@ -73,6 +73,29 @@ pub fn extract<R: Read>(tar: R, dir: BorrowedFd<'_>, how: &Extract<'_>) -> Resul
     unpack.finish()
 }
 
+/// Unpacks a plain archive over what is in `dir`, as `ADD` does it: directories merge, anything else gives way. `owners` says whose things
+/// become.
+///
+/// # Errors
+/// [`LayerError`]; what was unpacked until then stays.
+pub fn overlay<R: Read>(tar: R, dir: BorrowedFd<'_>, owners: &dyn Fn(Owner) -> Owner) -> Result<Applied, LayerError> {
+    let mut reader = Reader::new(tar);
+    let limits = Limits { entries: u64::MAX, bytes: u64::MAX };
+    let mut unpack = Unpack::new(dir, Options { whiteouts: Whiteouts::Literal, limits, recording: Recording::Off })?;
+    unpack.make_parents_of(owners((0, 0)));
+    unpack.manners = Manners { clash: Clash::Replace, owners: unpack::Owners::Entry };
+    while let Some(mut entry) = reader.next()? {
+        entry.path = inside(&entry.path, &entry.path)?;
+        if let Kind::HardLink { target } = &mut entry.kind {
+            *target = inside(target, target)?;
+        }
+        (entry.uid, entry.gid) = owners((entry.uid, entry.gid));
+        unpack.entry(&entry, &mut reader)?;
+    }
+    unpack.rest(reader)?;
+    unpack.finish()
+}
+
 /// A name without `.` and `..`, and without a slash before it; empty: the directory itself.
 fn inside(name: &[u8], typed: &[u8]) -> Result<Vec<u8>, LayerError> {
     let mut parts: Vec<&[u8]> = Vec::new();

@@ -46,7 +46,7 @@ pub(crate) use compare::{compare, expect};
 pub use decompress::{Compression, Ratio, decompress};
 pub use diff::{Owner, Packed, Written, diff, pack};
 pub(crate) use expected::Expected;
-pub use extract::{Extract, Owners, extract};
+pub use extract::{Extract, Owners, extract, overlay};
 pub(crate) use gzip::gzip;
 pub(crate) use upper::{Recorded, record};
 
