@@ -180,7 +180,11 @@ impl<'a> Contexts<'a> {
         match context {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
-            BuildContext::Tar(tar) => Ok(local(Tree::unpacked(tar, &self.session.temporary()?)?)),
+            // As with BuildKit: what was packed was meant.
+            BuildContext::Tar(tar) => {
+                let tree = Tree::unpacked(tar, &self.session.temporary()?)?;
+                Ok(Raw { is_local: false, ..local(tree) })
+            }
             BuildContext::Url(url) => self.bring(name, url),
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))

@@ -18,6 +18,7 @@ mod secret;
 mod solver;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -124,21 +125,21 @@ struct Asking<'a> {
     machine: &'a dyn Machine,
     report: Report<'a>,
     bases: Bases,
-    /// What was told, by what it is called: several stages may begin with one image.
+    /// What was told: several stages may begin with one image.
     known: Mutex<BTreeMap<String, Described>>,
 }
 
 impl Facts for Asking<'_> {
     fn describe(&self, wanted: &[Wanted]) -> Vec<Result<Described, MachineError>> {
         let lock = || self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut unknown: BTreeMap<&str, &Wanted> = BTreeMap::new();
-        for one in wanted.iter().filter(|one| !lock().contains_key(&one.shown)) {
-            unknown.insert(&one.shown, one);
+        let mut unknown: BTreeMap<String, &Wanted> = BTreeMap::new();
+        for one in wanted.iter().filter(|one| !lock().contains_key(&one.name())) {
+            unknown.insert(one.name(), one);
         }
         let mut failed = self.ask(unknown.into_values().collect());
-        let found = wanted.iter().map(|one| match lock().get(&one.shown) {
+        let found = wanted.iter().map(|one| match lock().get(&one.name()) {
             Some(described) => Ok(described.clone()),
-            None => Err(failed.remove(one.shown.as_str()).unwrap_or_else(gone)),
+            None => Err(failed.remove(&one.name()).unwrap_or_else(gone)),
         });
         found.collect()
     }
@@ -150,7 +151,7 @@ fn gone() -> MachineError {
 
 impl Asking<'_> {
     /// Keeps what is told, and answers what is not there.
-    fn ask<'w>(&self, wanted: Vec<&'w Wanted>) -> BTreeMap<&'w str, MachineError> {
+    fn ask(&self, wanted: Vec<&Wanted>) -> BTreeMap<String, MachineError> {
         let answers: Vec<(&Wanted, Result<Described, MachineError>)> = match wanted.as_slice() {
             [] => Vec::new(),
             [one] => vec![(*one, self.one(one))],
@@ -163,15 +164,15 @@ impl Asking<'_> {
         let mut failed = BTreeMap::new();
         for (one, answer) in answers {
             match answer {
-                Ok(described) => drop(known.insert(one.shown.clone(), described)),
-                Err(error) => drop(failed.insert(one.shown.as_str(), error)),
+                Ok(described) => drop(known.insert(one.name(), described)),
+                Err(error) => drop(failed.insert(one.name(), error)),
             }
         }
         failed
     }
 
     fn one(&self, wanted: &Wanted) -> Result<Described, MachineError> {
-        let shown = self.report.internal(&wanted.shown);
+        let shown = self.report.step(Digest::sha256(wanted.name().as_bytes()), Vec::new(), &wanted.shown);
         shown.begin();
         let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
         match &described {
