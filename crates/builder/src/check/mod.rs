@@ -103,9 +103,19 @@ pub struct Report {
 /// Looks at a file. With [`Config::is_error`] a finding is a failure too.
 #[must_use]
 pub fn check(file: &Dockerfile, config: Config, inputs: &Inputs<'_>) -> Report {
+    look(file, config, inputs, walk::Stages::AllWithoutTarget)
+}
+
+/// The same while it is built: at stages that are not needed nobody looks.
+#[must_use]
+pub fn check_build(file: &Dockerfile, config: Config, inputs: &Inputs<'_>) -> Report {
+    look(file, config, inputs, walk::Stages::Reachable)
+}
+
+fn look(file: &Dockerfile, config: Config, inputs: &Inputs<'_>, stages: walk::Stages) -> Report {
     let mut sink = Sink { config, findings: Vec::new() };
     file::check(file, inputs.globals, &mut sink);
-    let failure = walk::walk(file, inputs, walk::Stages::AllWithoutTarget, &mut sink).err();
+    let failure = walk::walk(file, inputs, stages, &mut sink).err();
     let failure = failure.or_else(|| sink.failure());
     let mut findings = sink.findings;
     findings.sort_by_key(|finding| finding.lines.0);

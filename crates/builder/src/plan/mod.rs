@@ -77,6 +77,13 @@ pub(crate) struct Wanted {
     pub(crate) shown: String,
 }
 
+impl Wanted {
+    /// What is asked, told apart from all else that is.
+    pub(crate) fn name(&self) -> String {
+        format!("{}\0{}\0{}", self.shown, self.image.name, self.image.platform)
+    }
+}
+
 /// Who knows images.
 pub(crate) trait Facts {
     /// All at once, so that they can be asked for at once.
@@ -102,6 +109,20 @@ pub(crate) fn plan(file: &Dockerfile, request: &Request, facts: &dyn Facts) -> R
     images.sort();
     images.dedup();
     Ok(Plan { steps, targets, images })
+}
+
+/// The arguments every build has, for one platform: the first.
+pub(crate) fn predefined_args(file: &Dockerfile, request: &Request) -> BTreeMap<String, String> {
+    let build = Platform::host();
+    let target = request.platforms.first().unwrap_or(&build);
+    let env = args::predefined(&build, target, &target_stage(file, request), &request.build_args);
+    env.names().map(|name| (name.to_owned(), env.value(name).unwrap_or_default().to_owned())).collect()
+}
+
+/// The name of the stage that is built.
+fn target_stage(file: &Dockerfile, request: &Request) -> String {
+    let last = || file.stages.last().and_then(|stage| stage.from.value.name.clone()).unwrap_or_default();
+    request.target.clone().filter(|target| !target.is_empty()).unwrap_or_else(last)
 }
 
 /// The plan for one platform in the making.
@@ -136,8 +157,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Planner<'a>, PlanError> {
         let (build, words) = (Platform::host(), Words { escape: file.directives.escape });
         let target = asked.cloned().unwrap_or_else(|| build.clone());
-        let last = file.stages.last().and_then(|stage| stage.from.value.name.clone()).unwrap_or_default();
-        let stage = request.target.clone().filter(|target| !target.is_empty()).unwrap_or(last);
+        let stage = target_stage(file, request);
         let global = args::global(file, args::predefined(&build, &target, &stage, said), said, &words)?;
         let epoch = args::epoch(&global, said)?;
         let platforms = shown_platforms(request)?;

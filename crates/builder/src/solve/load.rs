@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+use spec::digest::Digest;
 use store::Store;
 
 use super::error::{BuildError, Source};
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
 use crate::cache::{Session, now};
-use crate::context::{FilesError, Seen, Sees, Tree};
+use crate::context::{FilesError, Tree, is_archive};
 use crate::copy::hash_download;
 use crate::dockerfile::ast;
 use crate::dockerfile::{MAX_BYTES, parse};
@@ -37,6 +38,8 @@ const OWN_SYNTAX: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/
 pub(crate) struct Loaded {
     pub(crate) file: ast::Dockerfile,
     pub(crate) source: Source,
+    /// The step that read it.
+    pub(crate) vertex: Digest,
 }
 
 /// Contexts, opened when they are first wanted.
@@ -53,8 +56,8 @@ pub(crate) struct Contexts<'a> {
 /// A context that is open.
 pub(crate) struct Opened {
     pub(crate) tree: Tree,
-    /// Some of it is not seen.
-    pub(crate) filtered: bool,
+    /// What is not seen of it.
+    pub(crate) ignore: Option<Arc<Patterns>>,
 }
 
 /// Before it is known what is seen of it.
@@ -84,7 +87,7 @@ impl<'a> Contexts<'a> {
             Dockerfile::InContext(path) | Dockerfile::Host(path) => (file_name(path), path.clone()),
             Dockerfile::Text(_) => ("Dockerfile".to_owned(), PathBuf::from("Dockerfile")),
         };
-        let text = self.report.during(&format!("[internal] load build definition from {name}"), |shown| {
+        let (text, vertex) = self.report.during(&format!("[internal] load build definition from {name}"), |shown| {
             let began = now();
             let text = match (&self.request.dockerfile, &raw.dockerfile) {
                 (Dockerfile::Text(text), _) => text.clone(),
@@ -93,7 +96,7 @@ impl<'a> Contexts<'a> {
                 (Dockerfile::InContext(path), None) => read_inside(&raw.tree, path)?,
             };
             shown.part_done("transferring dockerfile:", text.len() as u64, began);
-            Ok::<_, BuildError>(text)
+            Ok::<_, BuildError>((text, shown.digest().clone()))
         })?;
         let source = Source { name, text: text.into() };
         let file = parse(&source.text).map_err(|mistakes| BuildError::Mistaken(mistakes, source.clone()))?;
@@ -107,9 +110,9 @@ impl<'a> Contexts<'a> {
             })?;
             self.keep(MAIN, opened);
         } else {
-            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), filtered: false });
+            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None });
         }
-        Ok(Loaded { file, source })
+        Ok(Loaded { file, source, vertex })
     }
 
     /// `<name of the Dockerfile>.dockerignore` goes before `.dockerignore`.
@@ -157,7 +160,7 @@ impl<'a> Contexts<'a> {
                 seen(raw.tree, text)
             })?
         } else {
-            Opened { tree: raw.tree, filtered: false }
+            Opened { tree: raw.tree, ignore: None }
         };
         Ok(self.keep(name, opened))
     }
@@ -190,7 +193,11 @@ impl<'a> Contexts<'a> {
         match context {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
-            BuildContext::Tar(tar) => Ok(local(Tree::unpacked(tar, &self.session.temporary()?)?)),
+            // As with BuildKit: what was packed was meant.
+            BuildContext::Tar(tar) => {
+                let tree = Tree::unpacked(tar, &self.session.temporary()?)?;
+                Ok(Raw { is_local: false, ..local(tree) })
+            }
             BuildContext::Url(url) => self.bring(name, url),
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))
@@ -236,10 +243,7 @@ impl<'a> Contexts<'a> {
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
         file.rewind().map_err(failed)?;
         self.note(Material::of_address(url, &hash_download(&file, None)?));
-        file.rewind().map_err(failed)?;
-        let mut head = Vec::new();
-        (&file).take(1024).read_to_end(&mut head).map_err(failed)?;
-        if is_archive(&head) {
+        if is_archive(&file) {
             let tar = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
             return Ok(far(Tree::unpacked(&tar, &into)?, None));
         }
@@ -266,17 +270,10 @@ fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
     let patterns = Patterns::new(patterns)
         .map_err(|e| BuildError::refused(format!("failed to read dockerignore patterns: {e}")))?;
     if patterns.is_empty() {
-        return Ok(Opened { tree, filtered: false });
+        return Ok(Opened { tree, ignore: None });
     }
-    let sees: Sees = Box::new(move |path, is_dir| {
-        let path = String::from_utf8_lossy(path);
-        match patterns.matches(&path) {
-            false => Seen::Yes,
-            true if is_dir && patterns.has_exceptions() => Seen::LookInside,
-            true => Seen::No,
-        }
-    });
-    Ok(Opened { tree: tree.seen_through(sees), filtered: true })
+    let ignore = Some(Arc::new(patterns.clone()));
+    Ok(Opened { tree: tree.seen_through(patterns), ignore })
 }
 
 fn file_name(path: &Path) -> String {
@@ -314,11 +311,4 @@ fn read_host_if_there(path: &Path) -> Result<Option<Vec<u8>>, BuildError> {
     let mut text = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
     Ok(Some(text))
-}
-
-/// bzip2, gzip, xz, zstd, or a tar (BuildKit `isArchive`).
-fn is_archive(head: &[u8]) -> bool {
-    const PACKED: [&[u8]; 4] =
-        [b"BZh", &[0x1f, 0x8b, 0x08], &[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], &[0x28, 0xb5, 0x2f, 0xfd]];
-    PACKED.iter().any(|magic| head.starts_with(magic)) || head.get(257..262) == Some(b"ustar")
 }

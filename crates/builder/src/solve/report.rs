@@ -55,6 +55,10 @@ impl<'a> Report<'a> {
 }
 
 impl Shown<'_> {
+    pub(crate) fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     pub(crate) fn begin(&self) {
         let at = self.began();
         self.tell(Some(at), None, false, None);

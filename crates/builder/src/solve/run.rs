@@ -268,7 +268,7 @@ impl<'s> Solver<'s> {
                 Ok(Mounted::Tree(mounted))
             }
             // In place where nothing is hidden: no copy is made of what is only read.
-            Files::Selected(Owner::Context(opened), _) if read_only && !opened.filtered => {
+            Files::Selected(Owner::Context(opened), _) if read_only && opened.ignore.is_none() => {
                 let at = opened.tree.open(source).map_err(key_failed)?;
                 Ok(Mounted::Tree(clone_mount(&at)?))
             }
