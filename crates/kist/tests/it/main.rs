@@ -7,6 +7,7 @@
     reason = "tests read files and processes of the machine, and stop at the first surprise"
 )]
 
+mod build;
 mod crash;
 mod errors;
 mod events;
