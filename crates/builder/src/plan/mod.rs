@@ -77,6 +77,13 @@ pub(crate) struct Wanted {
     pub(crate) shown: String,
 }
 
+impl Wanted {
+    /// What is asked, told apart from all else that is.
+    pub(crate) fn name(&self) -> String {
+        format!("{}\0{}\0{}", self.shown, self.image.name, self.image.platform)
+    }
+}
+
 /// Who knows images.
 pub(crate) trait Facts {
     /// All at once, so that they can be asked for at once.

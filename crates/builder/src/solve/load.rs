@@ -14,7 +14,7 @@ use store::Store;
 use super::error::{BuildError, Source};
 use super::report::{Report, told};
 use crate::cache::{Session, now};
-use crate::context::{FilesError, Seen, Sees, Tree};
+use crate::context::{FilesError, Tree, is_archive};
 use crate::dockerfile::ast;
 use crate::dockerfile::{MAX_BYTES, parse};
 use crate::ignore::{self, Patterns};
@@ -180,7 +180,11 @@ impl<'a> Contexts<'a> {
         match context {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
-            BuildContext::Tar(tar) => Ok(local(Tree::unpacked(tar, &self.session.temporary()?)?)),
+            // As with BuildKit: what was packed was meant.
+            BuildContext::Tar(tar) => {
+                let tree = Tree::unpacked(tar, &self.session.temporary()?)?;
+                Ok(Raw { is_local: false, ..local(tree) })
+            }
             BuildContext::Url(url) => self.bring(name, url),
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))
@@ -223,10 +227,7 @@ impl<'a> Contexts<'a> {
             fetched.map_err(|e| BuildError::refused(told(&e)))
         })?;
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
-        file.rewind().map_err(failed)?;
-        let mut head = Vec::new();
-        (&file).take(1024).read_to_end(&mut head).map_err(failed)?;
-        if is_archive(&head) {
+        if is_archive(&file) {
             let tar = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
             return Ok(far(Tree::unpacked(&tar, &into)?, None));
         }
@@ -255,17 +256,8 @@ fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
     if patterns.is_empty() {
         return Ok(Opened { tree, ignore: None });
     }
-    let patterns = Arc::new(patterns);
-    let ignore = Some(patterns.clone());
-    let sees: Sees = Box::new(move |path, is_dir| {
-        let path = String::from_utf8_lossy(path);
-        match patterns.matches(&path) {
-            false => Seen::Yes,
-            true if is_dir && patterns.has_exceptions() => Seen::LookInside,
-            true => Seen::No,
-        }
-    });
-    Ok(Opened { tree: tree.seen_through(sees), ignore })
+    let ignore = Some(Arc::new(patterns.clone()));
+    Ok(Opened { tree: tree.seen_through(patterns), ignore })
 }
 
 fn file_name(path: &Path) -> String {
@@ -303,11 +295,4 @@ fn read_host_if_there(path: &Path) -> Result<Option<Vec<u8>>, BuildError> {
     let mut text = Vec::new();
     file.take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
     Ok(Some(text))
-}
-
-/// bzip2, gzip, xz, zstd, or a tar (BuildKit `isArchive`).
-fn is_archive(head: &[u8]) -> bool {
-    const PACKED: [&[u8]; 4] =
-        [b"BZh", &[0x1f, 0x8b, 0x08], &[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], &[0x28, 0xb5, 0x2f, 0xfd]];
-    PACKED.iter().any(|magic| head.starts_with(magic)) || head.get(257..262) == Some(b"ustar")
 }

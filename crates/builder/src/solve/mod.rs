@@ -18,8 +18,10 @@ mod secret;
 mod solver;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -57,7 +59,7 @@ pub fn build(
     let _kept = store.share()?;
     let contexts = Contexts::new(request, store, &session, machine, report);
     let loaded = contexts.load()?;
-    let facts = Asking { machine, report, bases: Bases::default() };
+    let facts = Asking { machine, report, bases: Bases::default(), known: Mutex::default() };
     let planned = plan(&loaded.file, request, &facts);
     // What the author should know is told even if there is no plan.
     let ignore = contexts.open(load::MAIN)?.ignore.clone();
@@ -148,25 +150,54 @@ struct Asking<'a> {
     machine: &'a dyn Machine,
     report: Report<'a>,
     bases: Bases,
+    /// What was told: several stages may begin with one image.
+    known: Mutex<BTreeMap<String, Described>>,
 }
 
 impl Facts for Asking<'_> {
     fn describe(&self, wanted: &[Wanted]) -> Vec<Result<Described, MachineError>> {
-        match wanted {
-            [] => Vec::new(),
-            [one] => vec![self.one(one)],
-            several => thread::scope(|scope| {
-                let asked: Vec<_> = several.iter().map(|one| scope.spawn(|| self.one(one))).collect();
-                let gone = || MachineError { message: "asking for an image's config ended badly".into(), source: None };
-                asked.into_iter().map(|asked| asked.join().unwrap_or_else(|_| Err(gone()))).collect()
-            }),
+        let lock = || self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut unknown: BTreeMap<String, &Wanted> = BTreeMap::new();
+        for one in wanted.iter().filter(|one| !lock().contains_key(&one.name())) {
+            unknown.insert(one.name(), one);
         }
+        let mut failed = self.ask(unknown.into_values().collect());
+        let found = wanted.iter().map(|one| match lock().get(&one.name()) {
+            Some(described) => Ok(described.clone()),
+            None => Err(failed.remove(&one.name()).unwrap_or_else(gone)),
+        });
+        found.collect()
     }
 }
 
+fn gone() -> MachineError {
+    MachineError { message: "asking for an image's config ended badly".into(), source: None }
+}
+
 impl Asking<'_> {
+    /// Keeps what is told, and answers what is not there.
+    fn ask(&self, wanted: Vec<&Wanted>) -> BTreeMap<String, MachineError> {
+        let answers: Vec<(&Wanted, Result<Described, MachineError>)> = match wanted.as_slice() {
+            [] => Vec::new(),
+            [one] => vec![(*one, self.one(one))],
+            several => thread::scope(|scope| {
+                let asked: Vec<_> = several.iter().map(|one| (*one, scope.spawn(|| self.one(one)))).collect();
+                asked.into_iter().map(|(one, asked)| (one, asked.join().unwrap_or_else(|_| Err(gone())))).collect()
+            }),
+        };
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut failed = BTreeMap::new();
+        for (one, answer) in answers {
+            match answer {
+                Ok(described) => drop(known.insert(one.name(), described)),
+                Err(error) => drop(failed.insert(one.name(), error)),
+            }
+        }
+        failed
+    }
+
     fn one(&self, wanted: &Wanted) -> Result<Described, MachineError> {
-        let shown = self.report.internal(&wanted.shown);
+        let shown = self.report.step(Digest::sha256(wanted.name().as_bytes()), Vec::new(), &wanted.shown);
         shown.begin();
         let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
         match &described {

@@ -71,23 +71,31 @@ impl Solver<'_> {
         }
         let shown = self.shown(id);
         shown.begin();
-        if !self.has_layers(&image.chains) {
-            let wanted =
-                WantedImage { name: image.name.clone(), platform: image.platform.clone(), pull: crate::Pull::Missing };
-            let got = self.machine.image(&wanted, &|progress| shown.relay(progress));
-            let got = got.map_err(|error| {
-                shown.failed(&super::report::told(&error));
-                machine_failed(&error)
-            })?;
-            if got.chains != image.chains {
-                let message = format!("{} is another image than it was a moment ago: build again", image.name);
-                shown.failed(&message);
-                return Err(StepError::new(message));
-            }
+        let wanted =
+            WantedImage { name: image.name.clone(), platform: image.platform.clone(), pull: crate::Pull::Missing };
+        let got = self.machine.image(&wanted, &|progress| shown.relay(progress));
+        let got = got.map_err(|error| {
+            shown.failed(&super::report::told(&error));
+            machine_failed(&error)
+        })?;
+        if got.chains != image.chains {
+            let message = format!("{} is another image than it was a moment ago: build again", image.name);
+            shown.failed(&message);
+            return Err(StepError::new(message));
         }
         shown.done();
         *pulled = true;
         Ok(())
+    }
+
+    /// What is here needs not be brought: nobody collects while a build goes on.
+    pub(crate) fn use_what_is_here(&self, id: StepId, chains: &[ChainId]) {
+        if self.has_layers(chains) {
+            let shown = self.shown(id);
+            shown.begin();
+            shown.done();
+            *self.pulled[id.0].lock().unwrap_or_else(PoisonError::into_inner) = true;
+        }
     }
 
     /// Layers of one image may be here because of others.

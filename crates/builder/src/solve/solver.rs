@@ -145,6 +145,7 @@ impl Solver<'_> {
             What::Image(image) => {
                 let diffs = self.diffs_of(id);
                 let layers = Layers { chains: image.chains.clone(), diffs, of_image: Some(id) };
+                self.use_what_is_here(id, &image.chains);
                 Ok(Looked::Made(Made::Layers(layers)))
             }
             What::Context(name) => self.look_context(id, name),
