@@ -31,4 +31,4 @@ pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, NoCache, Pull, Request, RunDefaults, Secret,
     Variant,
 };
-pub use solve::{BuildError, FailedStep, Place, Source, build};
+pub use solve::{BuildError, FailedStep, Place, Read, Source, build, read};

@@ -39,6 +39,7 @@ impl Host {
             }
         }
         monitor::recover(&host.home, &host.store).map_err(Error::other("recovering from an earlier crash"))?;
+        crate::build::cache::sweep(&host)?;
         host.sweep()?;
         Ok(host)
     }

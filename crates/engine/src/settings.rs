@@ -4,7 +4,8 @@
 //! {"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}],   where networks without --subnet get theirs
 //!  "firewall": "respect-input",                                        or "open", the default
 //!  "ip": "127.0.0.1",                                                  where -p publishes unless it says it
-//!  "dns": ["10.0.0.53"], "dns-search": ["lan"], "dns-opts": ["ndots:1"]}
+//!  "dns": ["10.0.0.53"], "dns-search": ["lan"], "dns-opts": ["ndots:1"],
+//!  "build-cache-limit": "20GB"}                                        what builds may keep; without it a tenth of the disk, 20 GB at most
 //! ```
 
 use std::io;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub pools: Option<Vec<pool::Default>>,
     /// What containers' networks are like where nobody said it.
     pub networks: Defaults,
+    /// How much the build cache may take; none: a tenth of the file system, and 20 GB at most.
+    pub build_cache_limit_bytes: Option<u64>,
 }
 
 /// Why the file is not taken.
@@ -62,6 +65,7 @@ struct Written {
     dns: Vec<String>,
     dns_search: Vec<String>,
     dns_opts: Vec<String>,
+    build_cache_limit: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -118,6 +122,10 @@ impl Settings {
                 dns_search: written.dns_search,
                 dns_options: written.dns_opts,
             },
+            build_cache_limit_bytes: match written.build_cache_limit {
+                None => None,
+                Some(text) => Some(size(&text).ok_or_else(|| wrong("build-cache-limit", &text, "size (20GB)"))?),
+            },
         })
     }
 
@@ -132,6 +140,22 @@ impl Settings {
     pub fn firewall(&self) -> Firewall {
         if self.networks.respect_input { Firewall::RespectInput } else { Firewall::Open }
     }
+}
+
+/// `500MB`, `20 GB`, `1000000`: units of a thousand.
+fn size(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    let digits = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 impl WrittenPool {
@@ -175,7 +199,8 @@ mod tests {
         let said = parse(
             r#"{"default-address-pools": [{"base": "10.200.0.0/16", "size": 24}, {"base": "fd00::/48", "size": 64}],
                 "firewall": "respect-input", "ip": "127.0.0.1",
-                "dns": ["10.0.0.53", "fd00::53"], "dns-search": ["lan"], "dns-opts": ["ndots:1"]}"#,
+                "dns": ["10.0.0.53", "fd00::53"], "dns-search": ["lan"], "dns-opts": ["ndots:1"],
+                "build-cache-limit": "1 GB"}"#,
         );
         expect![[r#"
             Settings {

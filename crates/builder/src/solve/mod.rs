@@ -96,6 +96,31 @@ pub fn build(
     built
 }
 
+/// A Dockerfile that was read, and not built.
+#[derive(Debug)]
+pub struct Read {
+    /// Its instructions.
+    pub file: crate::dockerfile::ast::Dockerfile,
+    /// Its text.
+    pub source: Source,
+}
+
+/// Reads the Dockerfile, and does nothing with it: for what is asked of one without building it.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn read(
+    home: &Home,
+    store: &Store,
+    machine: &dyn Machine,
+    request: &Request,
+    on: &(dyn Fn(Progress) + Sync),
+) -> Result<Read, BuildError> {
+    let session = Session::open(home, store)?;
+    let loaded = Contexts::new(request, store, &session, machine, Report { on }).load()?;
+    Ok(Read { file: loaded.file, source: loaded.source })
+}
+
 fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {
     let made = board::solve(solver)?;
     let mut variants = Vec::new();

@@ -1,50 +1,17 @@
-//! `builder prune`, `builder du`: what builds have left for the next ones.
+//! `builder prune`: what builds have left for the next ones, taken away as far as is wanted; and the bound on it.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
-
-use disk::remove_tree;
+use builder::cache::{self, CacheError, Pruned, Row};
 use rustix::fs::statvfs;
-use spec::digest::Digest;
 use spec::event::Kind;
-use spec::time::Time;
 
 use crate::error::Error;
 use crate::host::Host;
 
-/// Something of the build cache.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
-    /// What it is known by.
-    pub id: String,
-    /// What it is.
-    pub what: What,
-    /// As the user saw it: `[2/3] RUN make`, or what a cache mount is for.
-    pub description: String,
-    /// On the disk.
-    pub disk_bytes: u64,
-    /// When it was made, if that is known.
-    pub created: Option<Time>,
-    /// When it was last wanted.
-    pub last_used: Time,
-    /// An image has it, too: forgetting it frees nothing.
-    pub is_shared: bool,
-}
+pub use builder::cache::{Keep, Kind as What, Prune};
 
-/// What of the build cache something is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// The result of a step.
-    Step(Digest),
-    /// A `cache` mount.
-    Mount(PathBuf),
-}
-
-/// What is to stay.
+/// What may stay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Keep {
+pub struct Space {
     /// So much may stay whatever else is said: `--reserved-space`.
     pub reserved_bytes: u64,
     /// More than this goes: `--max-used-space`.
@@ -53,124 +20,55 @@ pub struct Keep {
     pub min_free_bytes: Option<u64>,
 }
 
-/// What went.
-#[derive(Clone, Debug, Default)]
-pub struct Pruned {
-    /// In the order in which it went.
-    pub removed: Vec<Cached>,
-    /// On the disk.
-    pub freed_bytes: u64,
-}
-
-/// All of it, the least recently used first.
+/// All of the cache, the least recently used first.
 ///
 /// # Errors
-/// Of the store.
-pub fn list(host: &Host) -> Result<Vec<Cached>, Error> {
-    let steps = host.store.usage()?.steps.into_iter().map(|usage| Cached {
-        id: usage.step.key.hex()[..25].to_owned(),
-        description: usage.step.record.name.clone(),
-        disk_bytes: usage.disk_bytes,
-        created: Some(usage.step.record.created),
-        last_used: usage.step.last_used,
-        is_shared: usage.is_in_use,
-        what: What::Step(usage.step.key),
-    });
-    let mut all: Vec<Cached> = steps.collect();
-    all.extend(mounts(host)?);
-    all.sort_by(|a, b| (a.last_used, &a.id).cmp(&(b.last_used, &b.id)));
-    Ok(all)
+/// Of the files.
+pub fn list(host: &Host) -> Result<Vec<Row>, Error> {
+    cache::du(&host.store).map_err(failed)
 }
 
-/// Where the builder keeps them.
-fn mounts_dir(host: &Host) -> PathBuf {
-    host.store.build_cache_dir().join("mounts")
-}
-
-fn mounts(host: &Host) -> Result<Vec<Cached>, Error> {
-    let dir = mounts_dir(host);
-    let failed = || Error::io(format!("reading {}", dir.display()));
-    let entries = match fs::read_dir(&dir) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other.map_err(failed())?,
+/// Takes away what is wanted gone, the least recently used first, until no more than `space` says is left.
+///
+/// # Errors
+/// Of the files.
+pub fn prune(host: &Host, wanted: Prune, space: Space) -> Result<Pruned, Error> {
+    let keep_bytes = match space {
+        Space { reserved_bytes, max_used_bytes: None, min_free_bytes: None } => reserved_bytes,
+        Space { reserved_bytes, max_used_bytes, min_free_bytes } => {
+            let held: u64 = list(host)?.iter().filter(|row| !row.shared).map(|row| row.size_bytes).sum();
+            let missing = match min_free_bytes {
+                Some(min) => min.saturating_sub(free_bytes(host)?),
+                None => 0,
+            };
+            let most = max_used_bytes.unwrap_or(u64::MAX).min(held.saturating_sub(missing));
+            // Nothing at all may stay: which is said by a byte, as 0 says nothing.
+            most.max(reserved_bytes).max(1)
+        }
     };
-    let mut all = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(failed())?;
-        let path = entry.path();
-        if !path.is_dir() {
-            continue;
-        }
-        let name = entry.file_name().to_string_lossy().into_owned();
-        all.push(Cached {
-            description: format!("cached mount {name}"),
-            id: name,
-            disk_bytes: store::extent(&path).map_or(0, |extent| extent.disk_bytes),
-            created: None,
-            last_used: changed(&path),
-            is_shared: false,
-            what: What::Mount(path),
-        });
-    }
-    Ok(all)
-}
-
-fn changed(path: &Path) -> Time {
-    let since =
-        fs::metadata(path).and_then(|meta| meta.modified()).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
-    Time::from_ns(since.and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or_default())
-}
-
-/// Takes away what is wanted gone, the least recently used first, until `keep` is met. What a build that runs needs, its drafts keep.
-///
-/// # Errors
-/// Of the store.
-pub fn prune(host: &Host, keep: Keep, wants: &dyn Fn(&Cached) -> bool) -> Result<Pruned, Error> {
-    let all = list(host)?;
-    let mut left: u64 = all.iter().map(|one| one.disk_bytes).sum();
-    let is_limited = keep.reserved_bytes > 0 || keep.max_used_bytes.is_some() || keep.min_free_bytes.is_some();
-    let mut pruned = Pruned::default();
-    for one in all.into_iter().filter(|one| wants(one)) {
-        if is_limited && is_enough(host, keep, left, pruned.freed_bytes)? {
-            break;
-        }
-        let gone = match &one.what {
-            What::Step(key) => host.store.remove_step(key).map(|()| true)?,
-            What::Mount(dir) => remove_mount(dir).map_err(Error::io(format!("removing {}", dir.display())))?,
-        };
-        if !gone {
-            continue;
-        }
-        left = left.saturating_sub(one.disk_bytes);
-        if let What::Mount(_) = one.what {
-            pruned.freed_bytes += one.disk_bytes;
-        }
-        pruned.removed.push(one);
-    }
-    pruned.freed_bytes += host.store.collect()?.disk_bytes;
-    if !pruned.removed.is_empty() {
+    let pruned = cache::prune(&host.store, &Prune { keep_bytes, ..wanted }).map_err(failed)?;
+    if !pruned.rows.is_empty() {
         host.note_prune(Kind::Builder, pruned.freed_bytes);
     }
     Ok(pruned)
 }
 
-/// BuildKit's rule (`calculateKeepBytes`): what is reserved stays; above the maximum, and while too little is free, it goes.
-fn is_enough(host: &Host, keep: Keep, left: u64, freed: u64) -> Result<bool, Error> {
-    if left <= keep.reserved_bytes {
-        return Ok(true);
+/// After a build that made something: the least recently used goes until the bound is held.
+///
+/// # Errors
+/// Of the files.
+pub fn trim(host: &Host) -> Result<(), Error> {
+    let limit = host.settings.build_cache_limit_bytes;
+    let limit = limit.unwrap_or_else(|| cache::default_limit_bytes(host.home.root()));
+    cache::trim(&host.store, limit).map_err(failed)
+}
+
+/// Takes away what builds left that died. One look where none did.
+pub(crate) fn sweep(host: &Host) -> Result<(), Error> {
+    if cache::may_have_died(&host.home) {
+        cache::sweep(&host.home, &host.store).map_err(failed)?;
     }
-    let too_much = match (keep.max_used_bytes, keep.min_free_bytes) {
-        (None, None) => true,
-        (max, min_free) => {
-            let is_above = max.is_some_and(|max| left > max);
-            let is_tight = match min_free {
-                Some(min) => free_bytes(host)?.saturating_add(freed) < min,
-                None => false,
-            };
-            is_above || is_tight
-        }
-    };
-    Ok(!too_much)
+    Ok(())
 }
 
 fn free_bytes(host: &Host) -> Result<u64, Error> {
@@ -179,15 +77,6 @@ fn free_bytes(host: &Host) -> Result<u64, Error> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// One that a command has mounted now is held by its builder, and stays. Whether it went.
-fn remove_mount(dir: &Path) -> io::Result<bool> {
-    let held = match fs::File::open(dir) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
-        other => other?,
-    };
-    match held.try_lock() {
-        Ok(()) => remove_tree(dir).map(|()| true),
-        Err(fs::TryLockError::WouldBlock) => Ok(false),
-        Err(fs::TryLockError::Error(e)) => Err(e),
-    }
+fn failed(error: CacheError) -> Error {
+    Error::other("the build cache")(error)
 }

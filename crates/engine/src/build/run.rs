@@ -10,6 +10,7 @@ use std::fs::DirBuilder;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use builder::{Ended, Run, RunDefaults, Stream};
 use disk::now;
@@ -59,7 +60,7 @@ pub(super) fn run(
     let (mode, networks) = network(host, &run.defaults)?;
     let config = config(id, &run, mode)?;
     // It gets up while the rest is made.
-    let berth = Berth::take(&host.home, id).map_err(Error::other("preparing the command's run directory"))?;
+    let berth = berth(host, id)?;
     let spawned = berth.spawn(&host.home, id, Whose::Errand, visit::ahead(&config.host));
     let spawned = spawned.map_err(Error::other(SPAWNING))?;
     let rootfs = host.store.mount(id, store::Mount { id_maps: None });
@@ -76,6 +77,17 @@ pub(super) fn run(
     stubs.remove(rootfs.as_fd());
     remove_tree(&records).map_err(Error::io("removing the command's records"))?;
     ended
+}
+
+/// The monitor of the command before, on the same draft, may be on its way out.
+fn berth(host: &Host, id: &ContainerId) -> Result<Berth, Error> {
+    let patience = Instant::now() + Duration::from_secs(2);
+    loop {
+        match Berth::take(&host.home, id) {
+            Err(ClientError::Living) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(1)),
+            other => return other.map_err(Error::other("preparing the command's run directory")),
+        }
+    }
 }
 
 /// Where its processes are on networks. Others than Docker's three are containers' to join.

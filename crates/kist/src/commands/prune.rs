@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine::build::cache::Keep;
 use engine::container::prune as container;
 use engine::image::prune::{self as image, Which};
 use engine::volume::prune::{self as volume, Which as WhichVolumes};
@@ -164,7 +165,13 @@ static SWEEPS: &[Sweep] = &[
             Which::Unused => "all build cache",
         },
         only_with: None,
-        run: |cli, sift, _| build::pruned(cli, &|one| sift.until.is_none_or(|until| one.last_used < until)),
+        run: |cli, sift, which| {
+            let keep = match which {
+                Which::Dangling => Keep::Shared,
+                Which::Unused => Keep::Nothing,
+            };
+            build::pruned(cli, sift.until, keep)
+        },
     },
 ];
 

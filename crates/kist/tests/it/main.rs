@@ -8,6 +8,7 @@
 )]
 
 mod attestations;
+mod build;
 mod build_cache;
 mod crash;
 mod errors;

@@ -1,8 +1,10 @@
 //! `kist builder prune` and `kist builder du`.
 
-use engine::build::cache::{Cached, Keep, Pruned, What, list, prune};
+use builder::cache::{Pruned, Row};
+use engine::build::cache::{Keep, Prune, Space, What, list, prune};
 use spec::time::Time;
 
+use super::display::trace::now;
 use crate::cli::{Cli, say};
 use crate::commands::listing::bad_filter;
 use crate::commands::logs::moment;
@@ -33,13 +35,13 @@ pub(crate) static BUILDER_PRUNE: Verb = Verb {
         flag("verbose", Takes::Switch, "Provide a more verbose output"),
     ]],
     run: |cli, args| {
-        let sift = Sift::new(args)?;
+        let wanted = wanted(args, if args.on("all") { Keep::Nothing } else { Keep::Shared })?;
         let space = |long: &str| args.parsed(&BUILDER_PRUNE, long, bytes).map(|n| n.map(i64::cast_unsigned));
         let reserved = match space("reserved-space")? {
             Some(reserved) => Some(reserved),
             None => space("keep-storage")?,
         };
-        let keep = Keep {
+        let space = Space {
             reserved_bytes: reserved.unwrap_or_default(),
             max_used_bytes: space("max-used-space")?,
             min_free_bytes: space("min-free-space")?,
@@ -48,9 +50,9 @@ pub(crate) static BUILDER_PRUNE: Verb = Verb {
         if !confirmed(args, &format!("WARNING! This will remove {what}.\n")) {
             return Ok(0);
         }
-        let Pruned { removed, freed_bytes } = prune(&cli.host()?, keep, &|one| sift.wants(one))?;
-        if !removed.is_empty() {
-            say(&table(&removed));
+        let Pruned { rows, freed_bytes } = prune(&cli.host()?, wanted, space)?;
+        if !rows.is_empty() {
+            say(&table(&rows));
         }
         say(&format!("Total:\t{}", size(freed_bytes)));
         Ok(0)
@@ -66,104 +68,87 @@ pub(crate) static BUILDER_DU: Verb = Verb {
     words: Words::None,
     flags: &[&[
         flag("builder", Takes::One("string"), "Override the configured builder instance"),
-        flag("filter", Takes::List("filter"), "Provide filter values"),
         flag("verbose", Takes::Switch, "Provide a more verbose output"),
     ]],
     run: |cli, args| {
-        let sift = Sift::new(args)?;
         let mut all = list(&cli.host()?)?;
-        all.retain(|one| sift.wants(one));
         all.reverse();
         say(&if args.on("verbose") { all.iter().map(verbose).collect::<Vec<_>>().join("\n") } else { table(&all) });
-        let sum = |shared: Option<bool>| {
-            all.iter().filter(|one| shared.is_none_or(|shared| one.is_shared == shared)).map(|one| one.disk_bytes).sum()
-        };
-        let (shared, own, total) = (sum(Some(true)), sum(Some(false)), sum(None));
+        let sum = |shared: bool| all.iter().filter(|row| row.shared == shared).map(|row| row.size_bytes).sum::<u64>();
+        let (shared, own) = (sum(true), sum(false));
         let mut text = String::new();
         if shared > 0 {
             text.push_str(&format!("Shared:\t{}\nPrivate:\t{}\n", size(shared), size(own)));
         }
-        text.push_str(&format!("Reclaimable:\t{}\nTotal:\t{}", size(own), size(total)));
+        text.push_str(&format!("Reclaimable:\t{}\nTotal:\t{}", size(own), size(shared + own)));
         say(&align(&text));
         Ok(0)
     },
 };
 
 /// What `system prune` takes of it, in Docker's words, and the bytes that are free now.
-pub(crate) fn pruned(cli: &Cli, wants: &dyn Fn(&Cached) -> bool) -> Result<(String, u64), Report> {
-    let Pruned { removed, freed_bytes } = prune(&cli.host()?, Keep::default(), wants)?;
+pub(crate) fn pruned(cli: &Cli, until: Option<Time>, keep: Keep) -> Result<(String, u64), Report> {
+    let wanted = Prune { keep, until, ids: Vec::new(), kind: None, keep_bytes: 0 };
+    let Pruned { rows, freed_bytes } = prune(&cli.host()?, wanted, Space::default())?;
     let mut text = String::new();
-    if !removed.is_empty() {
+    if !rows.is_empty() {
         text.push_str("Deleted build cache objects:\n");
-        removed.iter().for_each(|one| text.push_str(&format!("{}\n", one.id)));
+        rows.iter().for_each(|row| text.push_str(&format!("{}\n", row.id)));
     }
     Ok((text, freed_bytes))
 }
 
 /// The filters, read (buildx `toBuildkitPruneInfo`).
-struct Sift {
-    filters: Filters,
-    unused_since: Option<Time>,
-}
-
-impl Sift {
-    fn new(args: &Args) -> Result<Sift, Report> {
-        let filters = Filters::parse(args.list("filter")).map_err(|error| Report::plain(error.to_string()))?;
-        let keys = ["until", "unused-for", "id", "description", "type", "shared", "private", "inuse"];
-        filters.accept(&keys).map_err(bad_filter)?;
-        let mut unused_since = None;
-        for text in filters.values("until").chain(filters.values("unused-for")) {
-            unused_since =
-                Some(moment(text, jiff::Timestamp::now()).map_err(|why| Report::plain(format!("ERROR: {why}")))?);
+fn wanted(args: &Args, keep: Keep) -> Result<Prune, Report> {
+    let filters = Filters::parse(args.list("filter")).map_err(|error| Report::plain(error.to_string()))?;
+    filters.accept(&["until", "unused-for", "id", "type"]).map_err(bad_filter)?;
+    let mut until = None;
+    for text in filters.values("until").chain(filters.values("unused-for")) {
+        until = Some(moment(text, jiff::Timestamp::now()).map_err(|why| Report::plain(format!("ERROR: {why}")))?);
+    }
+    let kind = |text: &str| match text {
+        "regular" => Ok(What::Step),
+        "exec.cachemount" => Ok(What::CacheMount),
+        other => {
+            Err(Report::plain(format!("ERROR: invalid filter type={other}: there are regular and exec.cachemount")))
         }
-        Ok(Sift { filters, unused_since })
-    }
-
-    fn wants(&self, one: &Cached) -> bool {
-        let any = |key: &str, fits: &dyn Fn(&str) -> bool| !self.filters.has(key) || self.filters.values(key).any(fits);
-        let flag = |key: &str, is: bool| any(key, &|value| (value != "false" && value != "0") == is);
-        self.unused_since.is_none_or(|since| one.last_used < since)
-            && any("id", &|value| one.id.starts_with(value))
-            && any("description", &|value| one.description.contains(value))
-            && any("type", &|value| value == kind(one))
-            && flag("shared", one.is_shared)
-            && flag("private", !one.is_shared)
-            && flag("inuse", false)
-    }
+    };
+    Ok(Prune {
+        keep,
+        until,
+        ids: filters.values("id").map(str::to_owned).collect(),
+        kind: filters.values("type").next().map(kind).transpose()?,
+        keep_bytes: 0,
+    })
 }
 
-fn kind(one: &Cached) -> &'static str {
-    match one.what {
-        What::Step(_) => "regular",
-        What::Mount(_) => "exec.cachemount",
-    }
-}
-
-fn table(all: &[Cached]) -> String {
+fn table(all: &[Row]) -> String {
     let mut text = "ID\tRECLAIMABLE\tSIZE\tLAST ACCESSED".to_owned();
-    for one in all {
-        text.push_str(&format!("\n{}\t{}\t{}\t{}", one.id, !one.is_shared, size(one.disk_bytes), ago(one.last_used)));
+    for row in all {
+        let reclaimable = !row.shared && !row.in_use;
+        text.push_str(&format!("\n{}\t{reclaimable}\t{}\t{}", row.id, size(row.size_bytes), ago(row.last_used)));
     }
     align(&text)
 }
 
-fn verbose(one: &Cached) -> String {
-    let created = one.created.map_or_else(|| one.last_used.to_string(), |created| created.to_string());
+fn verbose(row: &Row) -> String {
     format!(
-        "ID:           {}\nCreated at:   {created}\nMutable:      {}\nReclaimable:  {}\nShared:       {}\nSize:         {}\nDescription:  {}\nLast used:    {}\nType:         {}\n",
-        one.id,
-        matches!(one.what, What::Mount(_)),
-        !one.is_shared,
-        one.is_shared,
-        size(one.disk_bytes),
-        one.description,
-        ago(one.last_used),
-        kind(one)
+        "ID:           {}\nCreated at:   {}\nMutable:      {}\nReclaimable:  {}\nShared:       {}\nSize:         {}\nDescription:  {}\nUsage count:  {}\nLast used:    {}\nType:         {}\n",
+        row.id,
+        row.created,
+        row.kind == What::CacheMount,
+        !row.shared && !row.in_use,
+        row.shared,
+        size(row.size_bytes),
+        row.description,
+        row.uses,
+        ago(row.last_used),
+        row.kind.name()
     )
 }
 
 fn ago(time: Time) -> String {
-    let ns = super::display::trace::now().since_ns(time).max(0);
+    let ns = now().since_ns(time).max(0);
     format!("{} ago", human_duration(std::time::Duration::from_nanos(ns.cast_unsigned())))
 }
 

@@ -1,6 +1,7 @@
 //! `kist build`, and what belongs to it: `builder prune`, `builder du`, and what of `buildx` makes sense without builders to choose from.
 
 mod cache;
+mod call;
 mod context;
 mod display;
 mod flags;

@@ -40,8 +40,7 @@ pub(super) fn secret(cli: &Cli, text: &str) -> Result<(String, Secret), Report> 
         }
     }
     if let Some(variable) = variable {
-        let value = cli.variable(&variable).unwrap_or_default();
-        return Ok((name, Secret::Env(value)));
+        return Ok((name, Secret::Env(variable)));
     }
     let typed = path.unwrap_or_default();
     let path = cli.working_dir().join(&typed);

@@ -11,6 +11,7 @@ use engine::build::Tools;
 use engine::build::history::{self, Past};
 use serde_json::{Map, Value, json};
 
+use super::call::{self, Call};
 use super::context::{self, Inputs, Typed};
 use super::display::trace::now;
 use super::display::{Display, Drawn, Look, Mode, of_warning};
@@ -43,15 +44,23 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
         forget(path)?;
     }
     let typed = Typed { context: args.words().first().map_or("", String::as_str), file: args.text("file") };
+    let call = Call::of(args)?;
     let host = cli.host()?;
     let inputs = context::inputs(cli, &host, &typed)?;
-    call(args)?;
+    if call != Call::Build {
+        return ask(cli, args, &host, &inputs, (call, look));
+    }
     let (ended, drawn) = build(cli, args, &host, &inputs, &orders, look)?;
     let shows = matches!(look.mode, Mode::Tty | Mode::Plain);
     if shows {
         warn(args, &drawn.warnings, look);
     }
     let outcome = ended?;
+    if drawn.made_any
+        && let Err(error) = engine::build::cache::trim(&host)
+    {
+        note(&format!("WARNING: the build cache could not be kept within its bound: {}", chain(&error)));
+    }
     let id = outcome.image.as_ref().map(ToString::to_string).unwrap_or_default();
     if args.on("quiet") {
         say(&id);
@@ -85,13 +94,16 @@ fn annotations(args: &Args) -> Result<(), Report> {
     Err(engine::Error::NotYet("--annotation".into()).into())
 }
 
-/// `--call`: what is asked of a Dockerfile without building it.
-fn call(args: &Args) -> Result<(), Report> {
-    let wanted = if args.on("check") { Some("check") } else { args.text("call").or_else(|| args.text("print")) };
-    match wanted {
-        None | Some("build") => Ok(()),
-        Some(other) => Err(engine::Error::NotYet(format!("--call={other}")).into()),
-    }
+/// `--call`.
+fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call, Look)) -> Result<u8, Report> {
+    let request = request::request(cli, args, inputs)?;
+    let (registries, environment) = (cli.registries(), cli.environment());
+    let tools = Tools { host, registries: &registries, git_env: &environment };
+    let display = Display::start(look);
+    let sender = display.sender();
+    let answered = call::answer(call, host, &tools, &request, &move |event| drop(sender.send(event)));
+    display.finish();
+    answered
 }
 
 /// What came of it, and what was shown.
@@ -120,8 +132,10 @@ fn build(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, orders: &Orders, 
 }
 
 /// BuildKit's lines: where in the Dockerfile, then what.
-fn failed(error: &builder::BuildError) -> Report {
-    Report::plain(format!("ERROR: failed to build: failed to solve: {}", chain(error)))
+pub(super) fn failed(error: &builder::BuildError) -> Report {
+    let excerpt = error.excerpt();
+    let end = if excerpt.is_empty() || excerpt.ends_with('\n') { "" } else { "\n" };
+    Report::plain(format!("{excerpt}{end}ERROR: failed to build: failed to solve: {}", chain(error)))
 }
 
 /// A record of the build; that it could not be kept is no reason to fail.

@@ -76,6 +76,8 @@ pub(crate) struct Drawn {
     pub(crate) warnings: Vec<Warning>,
     /// Steps in all, of which so many were known.
     pub(crate) steps: (usize, usize),
+    /// Whether a step was done that was not known.
+    pub(crate) made_any: bool,
     /// As lines, for the history: the last of them.
     pub(crate) log: String,
 }
@@ -155,7 +157,9 @@ fn draw(look: Look, receiver: &Receiver<Progress>) -> Drawn {
         write(&trace.failures());
     }
     let cached = trace.steps.values().filter(|step| step.vertex.cached).count();
-    Drawn { steps: (trace.steps.len(), cached), warnings: trace.warnings, log: history.text }
+    let is_made = |step: &trace::Step| !step.vertex.cached && !step.vertex.name.starts_with("[internal]");
+    let made_any = trace.steps.values().any(is_made);
+    Drawn { steps: (trace.steps.len(), cached), made_any, warnings: trace.warnings, log: history.text }
 }
 
 /// What is kept for later, however it is shown now.

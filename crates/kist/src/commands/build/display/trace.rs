@@ -252,6 +252,8 @@ pub(crate) fn now() -> Time {
 pub(super) fn amount(status: &Status) -> String {
     match (status.current, status.total) {
         (0, 0) => String::new(),
+        // Nobody knows how much it will be until it is done.
+        (current, _) if status.id.starts_with("transferring ") => bytes(current),
         (current, 0) => bytes(current),
         (current, total) => format!("{} / {}", bytes(current), bytes(total)),
     }

@@ -1,0 +1,144 @@
+//! `--call`: what is asked of a Dockerfile without building it: checks, its arguments and secrets, its stages.
+
+use std::collections::BTreeMap;
+
+use builder::check::{Base, Config, Inputs, ReportedSource, check, complete, outline, targets};
+use builder::progress::Progress;
+use builder::{Machine as _, Read, Request, WantedImage};
+use engine::Host;
+use engine::build::Tools;
+use spec::platform::Platform;
+
+use super::solve::failed;
+use crate::cli::say;
+use crate::report::Report;
+use crate::verb::Args;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    /// To build it.
+    Build,
+    /// What is odd about it.
+    Check(Format),
+    /// What a target can be told.
+    Outline(Format),
+    /// Its stages.
+    Targets(Format),
+}
+
+/// How it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+impl Call {
+    /// `check[,format=json]` and so on (buildx `ParseCallFunc`).
+    pub(super) fn of(args: &Args) -> Result<Call, Report> {
+        let typed = if args.on("check") { Some("check") } else { args.text("call").or_else(|| args.text("print")) };
+        let (name, options) = typed.unwrap_or("build").split_once(',').unwrap_or((typed.unwrap_or("build"), ""));
+        let mut format = Format::Text;
+        for option in options.split(',').filter(|option| !option.is_empty()) {
+            match option.split_once('=') {
+                Some(("format", "json")) => format = Format::Json,
+                Some(("format", "text") | ("ignorestatus", _)) => {}
+                Some(_) | None => return Err(Report::plain(format!("ERROR: invalid call option {option:?}"))),
+            }
+        }
+        match name {
+            "build" | "" => Ok(Call::Build),
+            "check" | "lint" => Ok(Call::Check(format)),
+            "outline" => Ok(Call::Outline(format)),
+            "targets" => Ok(Call::Targets(format)),
+            other => Err(Report::plain(format!("ERROR: --call={other}: there are build, check, outline and targets"))),
+        }
+    }
+}
+
+/// Answers; the exit code is 1 where a check found something, as buildx's.
+pub(super) fn answer(
+    call: Call,
+    host: &Host,
+    tools: &Tools<'_>,
+    request: &Request,
+    on: &(dyn Fn(Progress) + Sync),
+) -> Result<u8, Report> {
+    let read = builder::read(&host.home, &host.store, tools, request, on).map_err(|error| failed(&error))?;
+    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
+    let globals = globals(request, &platform);
+    // Of one that is not to be had nothing is known.
+    let base = |name: &str| {
+        let pull = builder::Pull::Missing;
+        let wanted = WantedImage { name: name.to_owned(), platform: platform.clone(), pull };
+        let config = tools.describe(&wanted, &|_| {}).map(|described| described.config.config).unwrap_or_default();
+        Base { env: config.env, shell: config.shell.unwrap_or_default(), on_build: config.on_build }
+    };
+    let inputs = Inputs {
+        globals: &globals,
+        build_args: &request.build_args,
+        target: request.target.as_deref(),
+        ignore: None,
+        base: &base,
+    };
+    tell(call, request, &read, &inputs)
+}
+
+fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Result<u8, Report> {
+    let source = ReportedSource { name: &read.source.name, text: &read.source.text };
+    match call {
+        Call::Build => {}
+        Call::Check(format) => {
+            let config = match request.build_args.get("BUILDKIT_DOCKERFILE_CHECK") {
+                Some(said) => Config::parse(said),
+                None => Config::of(&read.file),
+            };
+            let config = config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))?;
+            let report = check(&read.file, config, inputs);
+            if format == Format::Json {
+                say(&report.json(source));
+                return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
+            }
+            let (text, failure) = complete(&report, source);
+            say(&text);
+            return match failure {
+                Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
+                None => Ok(u8::from(!report.findings.is_empty())),
+            };
+        }
+        Call::Outline(format) => {
+            let outline = outline(&read.file, &read.source.text, inputs)
+                .map_err(|failure| Report::plain(format!("ERROR: {}", failure.text(source))))?;
+            say(&if format == Format::Json { outline.json() } else { outline.text() });
+        }
+        Call::Targets(format) => {
+            let targets = targets(&read.file, &read.source.text);
+            say(&if format == Format::Json { targets.json() } else { targets.text() });
+        }
+    }
+    Ok(0)
+}
+
+/// What is there before any `ARG`.
+fn globals(request: &Request, platform: &Platform) -> BTreeMap<String, String> {
+    let machine = Platform::host();
+    let of = |prefix: &str, platform: &Platform| {
+        [
+            (format!("{prefix}PLATFORM"), platform.to_string()),
+            (format!("{prefix}OS"), platform.os.clone()),
+            (format!("{prefix}OSVERSION"), String::new()),
+            (format!("{prefix}ARCH"), platform.architecture.clone()),
+            (format!("{prefix}VARIANT"), platform.variant.clone().unwrap_or_default()),
+        ]
+    };
+    let stage = ("TARGETSTAGE".to_owned(), request.target.clone().unwrap_or_else(|| "default".into()));
+    let mut all: BTreeMap<String, String> =
+        of("BUILD", &machine).into_iter().chain(of("TARGET", platform)).chain([stage]).collect();
+    for (name, value) in &mut all {
+        if let Some(said) = request.build_args.get(name) {
+            value.clone_from(said);
+        }
+    }
+    all
+}
