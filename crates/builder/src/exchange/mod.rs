@@ -13,6 +13,8 @@ pub mod document;
 pub mod export;
 pub mod import;
 pub mod inline;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Cache, DocumentError, Layer};
 pub use export::{ExportError, Sink, Step, export};

@@ -46,6 +46,24 @@ pub fn sbom(root: BorrowedFd<'_>, subject: &Subject<'_>) -> io::Result<Predicate
     Ok(Predicate { kind: "https://spdx.dev/Document".into(), body: spdx::document(subject, &scan) })
 }
 
+/// Reads these bytes as every kind of list, and as a program: for fuzzing.
+///
+/// # Panics
+/// That is what is looked for.
+pub fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let os = Os::parse(bytes);
+    for reader in Reader::ALL {
+        reader.packages(&text, os.as_ref());
+    }
+    let file = rustix::fs::memfd_create("fuzz", rustix::fs::MemfdFlags::CLOEXEC).map(std::fs::File::from);
+    if let Ok(mut file) = file
+        && io::Write::write_all(&mut file, bytes).is_ok()
+    {
+        let _ = parse::go::program(&file, bytes.len() as u64);
+    }
+}
+
 /// What was found.
 pub(crate) struct Scan {
     os: Option<Os>,

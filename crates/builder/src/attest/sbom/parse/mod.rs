@@ -38,6 +38,20 @@ pub(crate) enum Reader {
 }
 
 impl Reader {
+    pub(super) const ALL: [Reader; 11] = [
+        Reader::Dpkg,
+        Reader::Apk,
+        Reader::NodePackage,
+        Reader::NodeLock,
+        Reader::PythonMetadata,
+        Reader::PythonRequirements,
+        Reader::PythonLock,
+        Reader::CargoLock,
+        Reader::GoSum,
+        Reader::GemLock,
+        Reader::ComposerLock,
+    ];
+
     /// What reads a file of this name.
     pub(crate) fn of(path: &Path) -> Option<Reader> {
         let name = path.file_name()?.to_str()?;
