@@ -36,10 +36,18 @@ impl Store {
     /// # Errors
     /// [`StoreError::Gone`] when there is no such image.
     pub fn attest(&self, id: &ImageId, predicates: &[Predicate]) -> Result<(), StoreError> {
+        let before = self.attested_record(id)?;
+        let after = self.keep_said(id, predicates)?;
+        // What was said before is nobody's now.
+        if before.is_some_and(|before| before != after) { self.collect_soon() } else { Ok(()) }
+    }
+
+    fn keep_said(&self, id: &ImageId, predicates: &[Predicate]) -> Result<AttestedRecord, StoreError> {
         let _shared = self.share()?;
         if predicates.is_empty() {
             let _held = self.lock_images()?;
-            return unlink(&self.attested_file(id)).map(|_| ());
+            unlink(&self.attested_file(id))?;
+            return Ok(AttestedRecord { predicates: Vec::new() });
         }
         let mut records = Vec::new();
         for Predicate { kind, body } in predicates {
@@ -53,7 +61,9 @@ impl Store {
         if self.record(id)?.is_none() {
             return Err(StoreError::Gone(id.clone()));
         }
-        Ok(write_at(&self.attested_file(id), &AttestedRecord { predicates: records }, Durability::Durable)?)
+        let record = AttestedRecord { predicates: records };
+        write_at(&self.attested_file(id), &record, Durability::Durable)?;
+        Ok(record)
     }
 
     /// What is said about an image.

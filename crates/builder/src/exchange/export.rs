@@ -73,6 +73,13 @@ pub trait Sink {
 /// [`StoreError`].
 pub fn steps(store: &Store, built: &Built, how_much: Max) -> Result<Vec<Step>, StoreError> {
     let result: BTreeSet<&ChainId> = built.variants.iter().flat_map(|variant| &variant.chains).collect();
+    // A step is known under more keys than this build asked for: one was enough.
+    let mut by_layer: BTreeMap<ChainId, Vec<Digest>> = BTreeMap::new();
+    for step in store.steps()? {
+        if let Some(layer) = step.record.layer {
+            by_layer.entry(layer.chain).or_default().push(step.key);
+        }
+    }
     let mut steps: BTreeMap<Vec<Digest>, Step> = BTreeMap::new();
     for made in built.variants.iter().flat_map(|variant| &variant.steps) {
         let Some(key) = made.keys.first() else { continue };
@@ -82,7 +89,10 @@ pub fn steps(store: &Store, built: &Built, how_much: Max) -> Result<Vec<Step>, S
         if how_much == Max::Min && layer.as_ref().is_some_and(|(chain, _)| !result.contains(chain)) {
             continue;
         }
-        steps.insert(made.keys.clone(), Step { keys: made.keys.clone(), layer });
+        let others = layer.as_ref().and_then(|(chain, _)| by_layer.get(chain));
+        let keys: BTreeSet<&Digest> = made.keys.iter().chain(others.into_iter().flatten()).collect();
+        let keys: Vec<Digest> = keys.into_iter().cloned().collect();
+        steps.insert(keys.clone(), Step { keys, layer });
     }
     Ok(steps.into_values().collect())
 }

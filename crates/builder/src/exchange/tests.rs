@@ -65,7 +65,8 @@ fn what_one_store_knows_another_learns() {
     let dir = root.join("cache");
     written(&store, &dir, &steps(&layers));
     let below = layers[0].0.clone();
-    let asks = [("one", None), ("two", Some(&below)), ("two too", Some(&below)), ("nothing", Some(&below)), ("else", None)];
+    let asks =
+        [("one", None), ("two", Some(&below)), ("two too", Some(&below)), ("nothing", Some(&below)), ("else", None)];
     let (found, said) = asked(&root, &dir, &asks);
     let two = Some(Some(layers[1].0.clone()));
     assert_eq!(found, [Some(Some(below)), two.clone(), two, Some(None), None]);
@@ -89,7 +90,10 @@ fn a_directory_is_written_the_same_and_holds_nothing_else() {
     let (dir, other) = (root.join("cache"), root.join("other"));
     written(&store, &dir, &steps(&layers));
     written(&store, &other, &steps(&layers));
-    assert_eq!((files(&dir), fs::read(dir.join("index.json")).unwrap()), (files(&other), fs::read(other.join("index.json")).unwrap()));
+    assert_eq!(
+        (files(&dir), fs::read(dir.join("index.json")).unwrap()),
+        (files(&other), fs::read(other.join("index.json")).unwrap())
+    );
     assert_eq!(files(&dir).len(), 4);
     written(&store, &dir, &steps(&layers)[..1]);
     assert_eq!(files(&dir).len(), 3);

@@ -6,8 +6,13 @@ use super::report::Report;
 use crate::exchange::{Foreign, directory};
 use crate::{CacheFrom, Machine, MachineError, Request};
 
-/// What what comes of them is shown by.
-pub(crate) const IMPORTING: &str = "importing cache";
+/// Says what became of one later.
+pub(crate) fn warn(report: Report<'_>, text: &str) {
+    let shown = report.internal("importing cache");
+    shown.begin();
+    shown.log(2, format!("WARNING: {text}\n").as_bytes());
+    shown.done();
+}
 
 /// All of them, in the order they were named in.
 pub(crate) fn caches(machine: &dyn Machine, request: &Request, report: Report<'_>) -> Vec<Foreign> {

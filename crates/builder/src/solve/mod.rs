@@ -68,7 +68,7 @@ pub fn build(
     let plan = planned.map_err(|error| BuildError::unplanned(error, &loaded.source))?;
     checked?;
     let caches = foreign::caches(machine, request, report);
-    let warn = |text: &str| report.internal(foreign::IMPORTING).log(2, format!("WARNING: {text}\n").as_bytes());
+    let warn = |text: &str| foreign::warn(report, text);
     let known = Imported::new(store, caches, &warn);
     let solver = Solver {
         home,
