@@ -148,7 +148,7 @@ struct Planner<'a> {
 }
 
 /// What nobody wrote by hand: a few kilobytes of a Dockerfile can ask for any amount of history and variables.
-const MOST_BYTES: usize = 64 << 20;
+const MOST_BYTES: usize = 32 << 20;
 
 impl<'a> Planner<'a> {
     fn new(
@@ -222,7 +222,7 @@ impl<'a> Planner<'a> {
         self.budget_bytes = self
             .budget_bytes
             .checked_sub(bytes)
-            .ok_or_else(|| PlanError::new("the history and variables of this Dockerfile take more than 64 MB"))?;
+            .ok_or_else(|| PlanError::new("the history and variables of this Dockerfile take more than 32 MB"))?;
         Ok(())
     }
 

@@ -661,12 +661,18 @@ fn metadata_of_images_is_asked_for_by_name() {
 #[test]
 fn a_small_file_does_not_make_a_large_plan() {
     let ports = "EXPOSE 0-65535\n".repeat(1000);
-    refused(&format!("FROM scratch\n{ports}"), expect!["106: the history and variables of this Dockerfile take more than 64 MB"]);
-    let big = "a".repeat(100_000);
+    refused(
+        &format!("FROM scratch\n{ports}"),
+        expect!["54: the history and variables of this Dockerfile take more than 32 MB"],
+    );
+    let big = "a".repeat(60_000);
     let runs = "RUN x\n".repeat(5000);
-    refused(&format!("FROM alpine\nENV A={big}\n{runs}"), expect![": dockerfile parse error on line 2: dockerfile line greater than max allowed size of 65535"]);
+    refused(&format!("FROM alpine\nENV A={big}\n{runs}"), expect!["555: the history and variables of this Dockerfile take more than 32 MB"]);
     let stages: String = (1..1000).map(|at| format!("FROM s{} AS s{at}\nENV A{at}=x\n", at - 1)).collect();
-    refused(&format!("FROM scratch AS s0\n{stages}"), expect!["1248: the history and variables of this Dockerfile take more than 64 MB"]);
+    refused(
+        &format!("FROM scratch AS s0\n{stages}"),
+        expect!["882: the history and variables of this Dockerfile take more than 32 MB"],
+    );
 }
 
 proptest::proptest! {

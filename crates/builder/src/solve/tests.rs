@@ -580,6 +580,8 @@ fn add_brings_what_is_elsewhere() {
     assert_eq!(site.read(&variant, "d/file").as_deref(), Some("from https://h/x/file"));
     assert_eq!(site.read(&variant, "g/file").as_deref(), Some("https://h/b.git"));
     assert_eq!(site.read(&variant, "e").as_deref(), Some("text\n"));
+    let materials: Vec<&str> = variant.materials.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(materials, ["https://h/x/file"]);
     let wrong = format!("FROM scratch\nADD --checksum=sha256:{} https://h/x /\n", "0".repeat(64));
     let (error, _) = site.build(&wrong).unwrap_err();
     assert!(error.to_string().contains("digest mismatch"), "{error}");
