@@ -36,6 +36,14 @@ pub(super) struct Orders {
     pub(super) cache_to: Vec<CacheTo>,
 }
 
+impl Orders {
+    /// What cannot be done is said before anything is.
+    pub(super) fn check(&self) -> Result<(), Report> {
+        attest(&self.attests)?;
+        export_cache(&self.cache_to)
+    }
+}
+
 /// Does all that was ordered.
 pub(super) fn deliver(
     cli: &Cli,
@@ -45,14 +53,12 @@ pub(super) fn deliver(
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Outcome, Report> {
     let mut outcome = Outcome::default();
-    attest(&orders.attests)?;
     for output in &orders.outputs {
         let step = Export::begin(output, on);
         let done = one(cli, host, built, output, &step, &mut outcome);
         step.end(done.as_ref().err().map(|report| report.text.clone()));
         done?;
     }
-    export_cache(&orders.cache_to)?;
     Ok(outcome)
 }
 
@@ -116,7 +122,7 @@ fn send(cli: &Cli, host: &Host, built: &Built, name: &Reference, step: &Export<'
     Ok(pushed.digest)
 }
 
-/// Here documents about the build are to be made: provenance, SBOM.
+/// Documents about the build are not made yet: provenance, SBOM.
 fn attest(attests: &[Attest]) -> Result<(), Report> {
     match attests.first() {
         None => Ok(()),
@@ -128,7 +134,7 @@ fn attest(attests: &[Attest]) -> Result<(), Report> {
     }
 }
 
-/// Here results are to be written for builds elsewhere.
+/// Results are not written for builds elsewhere yet.
 fn export_cache(cache_to: &[CacheTo]) -> Result<(), Report> {
     match cache_to.first() {
         None => Ok(()),

@@ -39,6 +39,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             .collect::<Result<_, _>>()?,
     };
     annotations(args)?;
+    orders.check()?;
     let id_file = args.text("iidfile").map(|path| cli.working_dir().join(path));
     if let Some(path) = &id_file {
         forget(path)?;

@@ -61,7 +61,11 @@ fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
             ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)
         "#]],
     );
-    check(&kist, &["--target", "nothere"], "FROM busybox AS one\n", expect![[r##"
+    check(
+        &kist,
+        &["--target", "nothere"],
+        "FROM busybox AS one\n",
+        expect![[r##"
         #0 building with "default" instance using kist driver
 
         #1 [internal] load build definition from Dockerfile
@@ -72,8 +76,13 @@ fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
         #2 transferring context: 2B done
         #2 DONE 0.0s
         ERROR: failed to build: failed to solve: target stage "nothere" could not be found
-    "##]]);
-    check(&kist, &[], "FROM busybox\nCOPY missing /\n", expect![[r#"
+    "##]],
+    );
+    check(
+        &kist,
+        &[],
+        "FROM busybox\nCOPY missing /\n",
+        expect![[r#"
         ------
          > [2/2] COPY missing /:
         ------
@@ -84,15 +93,21 @@ fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
            3 |     
         --------------------
         ERROR: failed to build: failed to solve: failed to compute cache key: failed to calculate checksum of ref context: "/missing": not found
-    "#]]);
-    check(&kist, &[], "", expect![[r##"
+    "#]],
+    );
+    check(
+        &kist,
+        &[],
+        "",
+        expect![[r##"
         #0 building with "default" instance using kist driver
 
         #1 [internal] load build definition from Dockerfile
         #1 transferring dockerfile: done
         #1 DONE 0.0s
         ERROR: failed to build: failed to solve: the Dockerfile cannot be empty
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]
@@ -141,7 +156,8 @@ fn checks_are_made_without_building() {
            3 | >>> CMD echo hi
            4 |     
         --------------------
-    "#]].assert_eq(&out.stdout);
+    "#]]
+    .assert_eq(&out.stdout);
     let dir = context(&kist, "good", &[("Dockerfile", "FROM busybox\n")]);
     let out = kist.run(&["build", "--progress", "quiet", "--check", &dir]);
     assert_eq!((out.stdout.as_str(), out.code), ("Check complete, no warnings found.\n", 0));

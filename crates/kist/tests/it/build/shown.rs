@@ -46,7 +46,8 @@ fn plain_lines_are_buildkits() {
         #6 writing image sha256:<id64> done
         #6 naming to docker.io/library/x:latest done
         #6 DONE <t>
-    "#]].assert_eq(&scrubbed(&build(&kist, &["-t", "x"], &dir)));
+    "#]]
+    .assert_eq(&scrubbed(&build(&kist, &["-t", "x"], &dir)));
 }
 
 #[test]
