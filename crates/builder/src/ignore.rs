@@ -232,3 +232,22 @@ pub fn clean(path: &str) -> String {
         (false, names) => names,
     }
 }
+
+/// The body of the fuzz target and of its property test: the first line is a path, the rest are patterns. Any patterns are read or refused,
+/// and nothing is seen below a directory that is left out whole.
+pub fn fuzz(text: &[u8]) {
+    let text = String::from_utf8_lossy(text);
+    let (path, patterns) = text.split_once('\n').unwrap_or((&text, ""));
+    let path = clean(path);
+    let _ = match_path(patterns, &path);
+    let Ok(patterns) = Patterns::new(read(patterns.as_bytes())) else { return };
+    let _ = patterns.matches(&path);
+    let mut above = Above::default();
+    let mut is_dropped = false;
+    for end in path.match_indices('/').map(|(at, _)| at).filter(|&at| at > 0).chain([path.len()]) {
+        let (verdict, here) = patterns.walk(&path[..end], &above);
+        assert!(!is_dropped || verdict != Verdict::Keep, "{path} is seen below what was left out");
+        is_dropped |= verdict == Verdict::Drop;
+        above = here;
+    }
+}

@@ -466,6 +466,19 @@ fn a_layer_that_the_disk_lost_goes_with_its_step() {
 }
 
 #[test]
+fn a_deep_tree_is_a_layer_or_an_error() {
+    let root = Root::new();
+    let store = opened(&root);
+    for (n, depth) in [(1, 400), (2, 600)] {
+        store.draft_on(&id(n), &[], "b").unwrap();
+        let upper = store.draft_places(&id(n)).unwrap().upper;
+        fs::create_dir_all(upper.join("d/".repeat(depth))).unwrap();
+        let layer = store.layer_of(&id(n), all());
+        assert_eq!(layer.is_ok(), depth < 512, "{layer:?}");
+    }
+}
+
+#[test]
 fn one_note_stands_for_many_layers() {
     let root = Root::new();
     let store = opened(&root);

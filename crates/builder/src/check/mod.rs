@@ -24,6 +24,8 @@ pub use print::{ReportedSource, complete};
 pub use rules::Rule;
 pub use targets::{Target, Targets, targets};
 
+use spec::platform::Platform;
+
 use crate::dockerfile::ast::{Dockerfile, Span};
 use crate::dockerfile::error::{Fault, Mistakes};
 use crate::ignore::Patterns;
@@ -122,6 +124,19 @@ fn look(file: &Dockerfile, config: Config, inputs: &Inputs<'_>, stages: walk::St
     Report { findings, failure }
 }
 
+/// The finding that a base is an image for another platform than was asked for, which only who fetched it knows.
+#[must_use]
+pub fn base_platform(config: &Config, from: Span, image: &str, wanted: &Platform, is: &Platform) -> Option<Finding> {
+    let fits = wanted.os == is.os && wanted.architecture == is.architecture;
+    let detail =
+        format!("Base image {image} was pulled with platform \"{is}\", expected \"{wanted}\" for current build");
+    let mut sink = Sink { config: config.clone(), findings: Vec::new() };
+    if !fits {
+        sink.add(Rule::InvalidBaseImagePlatform, from, detail);
+    }
+    sink.findings.pop()
+}
+
 /// Where findings go.
 struct Sink {
     config: Config,
@@ -154,4 +169,18 @@ impl Sink {
 
 fn failure(fault: &Fault, span: Span) -> Failure {
     Failure { message: fault.to_string(), lines: vec![(span.first_line, span.last_line)] }
+}
+
+/// The body of the fuzz target and of its property test: any Dockerfile that can be read is checked and outlined, in bounded time and memory.
+pub fn fuzz(text: &[u8]) {
+    let Ok(file) = crate::dockerfile::parse(text) else { return };
+    let none = BTreeMap::new();
+    let ignore = Patterns::new(["*", "a"]).ok();
+    let base = |name: &str| Base { on_build: vec![format!("COPY {name} $A")], ..Base::default() };
+    let inputs = Inputs { globals: &none, build_args: &none, target: None, ignore: ignore.as_ref(), base: &base };
+    let source = ReportedSource { name: "Dockerfile", text };
+    let report = check(&file, Config::of(&file).unwrap_or_default(), &inputs);
+    let _ = (complete(&report, source), report.json(source));
+    let _ = outline(&file, text, &inputs).map(|outline| (outline.text(), outline.json()));
+    let _ = targets(&file, text).text();
 }

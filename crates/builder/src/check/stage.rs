@@ -7,17 +7,18 @@ use super::{Base, Rule, Sink};
 use crate::dockerfile::ast::{
     Arg, Command, Escape, Expanded, Instruction, Pair, PairForm, Sources, Span, Spanned, Word,
 };
+use crate::dockerfile::env::Environment;
 use crate::dockerfile::error::Fault;
 use crate::dockerfile::expand::Expand;
 use crate::dockerfile::go;
 use crate::dockerfile::mount::Mount;
 use crate::dockerfile::ports::expose;
 use crate::dockerfile::suggest::{Case, nearest};
-use crate::dockerfile::words::Variables;
+use crate::dockerfile::words::{Env, Variables};
 use crate::ignore::{Patterns, clean};
 
 /// What BuildKit gives an image that has none.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Arguments that are no variables.
 const NO_VARIABLES: [&str; 2] = ["BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"];
@@ -43,7 +44,7 @@ pub(super) struct State {
     pub(super) ssh: BTreeMap<String, (bool, Span)>,
     /// Instructions for those built on it.
     pub(super) on_build: Vec<String>,
-    env: BTreeMap<String, String>,
+    env: Environment,
     /// Declared arguments: they may be unset.
     declared: BTreeSet<String>,
     has_shell: bool,
@@ -56,7 +57,7 @@ pub(super) struct State {
 /// What all stages see.
 pub(super) struct Context<'a> {
     pub(super) escape: Escape,
-    pub(super) globals: &'a BTreeMap<String, String>,
+    pub(super) globals: &'a Environment,
     pub(super) build_args: &'a BTreeMap<String, String>,
     pub(super) ignore: Option<&'a Patterns>,
 }
@@ -78,12 +79,12 @@ impl Here<'_> {
 /// Values, and a note of each word's missing ones.
 struct Noting<'a> {
     escape: Escape,
-    env: &'a BTreeMap<String, String>,
+    env: &'a Environment,
     unset: Vec<String>,
 }
 
 impl Noting<'_> {
-    fn noting<T>(&mut self, read: impl FnOnce(&mut Variables<'_, BTreeMap<String, String>>) -> T) -> T {
+    fn noting<T>(&mut self, read: impl FnOnce(&mut Variables<'_, Environment>) -> T) -> T {
         let mut variables = Variables::new(self.escape, self.env);
         let value = read(&mut variables);
         self.unset.extend(variables.unset);
@@ -118,13 +119,10 @@ impl State {
     }
 
     /// On an image.
-    pub(super) fn start(&mut self, base: &Base) {
-        for pair in &base.env {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            self.env.insert(name.to_owned(), value.to_owned());
-        }
-        self.env.entry("PATH".to_owned()).or_insert_with(|| PATH.to_owned());
+    pub(super) fn start(&mut self, base: &Base) -> Result<(), Fault> {
+        self.env = Environment::of_pairs([PATH].into_iter().chain(base.env.iter().map(String::as_str)))?;
         self.has_shell = !base.shell.is_empty();
+        Ok(())
     }
 
     /// On another stage.
@@ -164,7 +162,9 @@ impl State {
             Instruction::Env(pairs) => {
                 legacy(&pairs, &mut here);
                 pairs.iter().for_each(|pair| secret("ENV", &pair.name, &mut here));
-                self.env.extend(pairs.into_iter().map(|pair| (pair.name, pair.value)));
+                for pair in pairs {
+                    self.env.set(&pair.name, &pair.value)?;
+                }
             }
             Instruction::Expose(words) => exposed(&words, &mut here)?,
             Instruction::Healthcheck(_) => once(&mut self.healthcheck, &mut here),
@@ -187,7 +187,7 @@ impl State {
             if self.declared.contains(&name) || NO_VARIABLES.contains(&name.as_str()) {
                 continue;
             }
-            let meant = nearest(&name, self.env.keys().map(String::as_str), Case::Sensitive);
+            let meant = nearest(&name, self.env.names(), Case::Sensitive);
             let meant = meant.map(|meant| format!(" (did you mean ${meant}?)")).unwrap_or_default();
             here.add(Rule::UndefinedVar, format!("Usage of undefined variable '${name}'{meant}"));
         }
@@ -197,7 +197,7 @@ impl State {
         for arg in args {
             let name = &arg.name.0;
             secret("ARG", name, here);
-            let global = context.globals.get(name);
+            let global = context.globals.value(name);
             let value = match (context.build_args.get(name), &arg.default) {
                 (Some(value), _) => Some(value.clone()),
                 (None, Some(default)) => {
@@ -207,7 +207,7 @@ impl State {
                     self.undefined(unset, here);
                     Some(value?)
                 }
-                (None, None) => global.cloned(),
+                (None, None) => global.map(str::to_owned),
             };
             let is_global = arg.default.is_none() && !context.build_args.contains_key(name) && global.is_some();
             if !is_global {
@@ -217,7 +217,7 @@ impl State {
                 self.known.insert(name.clone(), known);
             }
             if let Some(value) = value.filter(|_| !NO_VARIABLES.contains(&name.as_str())) {
-                self.env.insert(name.clone(), value);
+                self.env.set(name, &value)?;
             }
             self.used.insert(name.clone());
             self.declared.insert(name.clone());

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
+use proptest::prelude::{prop, proptest};
 
 use super::*;
 use crate::dockerfile::parse;
@@ -382,6 +383,21 @@ fn from_platform_flag_const_disallowed() {
 }
 
 #[test]
+fn invalid_base_image_platform() {
+    let file = parse(b"FROM a\n").unwrap();
+    let (wanted, is) = ("linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap());
+    let from = file.stages[0].from.span;
+    let found = base_platform(&Config::default(), from, "a", &wanted, &is).unwrap();
+    assert_eq!(
+        found.short(),
+        r#"InvalidBaseImagePlatform: Base image a was pulled with platform "linux/arm64", expected "linux/amd64" for current build (line 1)"#
+    );
+    assert_eq!(base_platform(&Config::default(), from, "a", &wanted, &wanted), None);
+    let skip = Config::parse("skip=InvalidBaseImagePlatform").unwrap();
+    assert_eq!(base_platform(&skip, from, "a", &wanted, &is), None);
+}
+
+#[test]
 fn copy_ignored_file() {
     let ignoring = |text: &str, ignored: &str, want: Expect| want.assert_eq(&found(&report(text, ignored, &[])));
     ignoring(
@@ -504,62 +520,7 @@ fn a_report_is_printed_as_buildkit_prints_it() {
         --------------------
     "#]]
     .assert_eq(&out);
-    expect![[r#"
-        {
-          "warnings": [
-            {
-              "ruleName": "JSONArgsRecommended",
-              "description": "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals",
-              "url": "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/",
-              "detail": "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 2
-                    },
-                    "end": {
-                      "line": 2
-                    }
-                  }
-                ]
-              }
-            },
-            {
-              "ruleName": "LegacyKeyValueFormat",
-              "description": "Legacy key/value format with whitespace separator should not be used",
-              "url": "https://docs.docker.com/go/dockerfile/rule/legacy-key-value-format/",
-              "detail": "\"ENV key=value\" should be used instead of legacy \"ENV key value\" format",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 3
-                    },
-                    "end": {
-                      "line": 3
-                    }
-                  },
-                  {
-                    "start": {
-                      "line": 4
-                    },
-                    "end": {
-                      "line": 4
-                    }
-                  }
-                ]
-              }
-            }
-          ],
-          "sources": [
-            {
-              "filename": "Dockerfile",
-              "data": "RlJPTSBzY3JhdGNoCkNNRCBhCkVOViBiIFwKICBjPGQK",
-              "language": "Dockerfile"
-            }
-          ]
-        }"#]].assert_eq(&report.json(source));
+    expect![[r#"{"warnings": [{"ruleName": "JSONArgsRecommended","description": "JSON arguments recommended for ENTRYPOINT/CMD to prevent unintended behavior related to OS signals","url": "https://docs.docker.com/go/dockerfile/rule/json-args-recommended/","detail": "JSON arguments recommended for CMD to prevent unintended behavior related to OS signals","location": {"ranges": [{"start": {"line": 2},"end": {"line": 2}}]}},{"ruleName": "LegacyKeyValueFormat","description": "Legacy key/value format with whitespace separator should not be used","url": "https://docs.docker.com/go/dockerfile/rule/legacy-key-value-format/","detail": "\"ENV key=value\" should be used instead of legacy \"ENV key value\" format","location": {"ranges": [{"start": {"line": 3},"end": {"line": 3}},{"start": {"line": 4},"end": {"line": 4}}]}}],"sources": [{"filename": "Dockerfile","data": "RlJPTSBzY3JhdGNoCkNNRCBhCkVOViBiIFwKICBjPGQK","language": "Dockerfile"}]}"#]].assert_eq(&squeezed(&report.json(source)));
     let clean = Report::default();
     assert_eq!(complete(&clean, source).0, "Check complete, no warnings found.\n");
     expect![[r#"
@@ -578,33 +539,12 @@ fn a_report_is_printed_as_buildkit_prints_it() {
     let failed = Report { findings: Vec::new(), failure: Some(Failure::from(&mistakes)) };
     let source = ReportedSource { name: "Dockerfile", text: b"FROM scratch\nCMDD a\n" };
     expect![[r#"("", Some("dockerfile parse error on line 2: unknown instruction: CMDD (did you mean CMD?)\nDockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> CMDD a\n   3 |     \n--------------------\n"))"#]].assert_eq(&format!("{:?}", complete(&failed, source)));
-    expect![[r#"
-        {
-          "warnings": null,
-          "sources": [
-            {
-              "filename": "Dockerfile",
-              "data": "RlJPTSBzY3JhdGNoCkNNREQgYQo=",
-              "language": "Dockerfile"
-            }
-          ],
-          "buildError": {
-            "message": "dockerfile parse error on line 2: unknown instruction: CMDD (did you mean CMD?)",
-            "location": {
-              "ranges": [
-                {
-                  "start": {
-                    "line": 2
-                  },
-                  "end": {
-                    "line": 2
-                  }
-                }
-              ]
-            }
-          }
-        }"#]]
-    .assert_eq(&failed.json(source));
+    expect![[r#"{"warnings": null,"sources": [{"filename": "Dockerfile","data": "RlJPTSBzY3JhdGNoCkNNREQgYQo=","language": "Dockerfile"}],"buildError": {"message": "dockerfile parse error on line 2: unknown instruction: CMDD (did you mean CMD?)","location": {"ranges": [{"start": {"line": 2},"end": {"line": 2}}]}}}"#]].assert_eq(&squeezed(&failed.json(source)));
+}
+
+/// Lines joined.
+fn squeezed(json: &str) -> String {
+    json.lines().map(str::trim_start).collect()
 }
 
 const OUTLINED: &str = "# inherited1 is inherited\nARG inherited1=def1\nARG inherited2=def2\nARG unused=x\nARG tag=${inherited2}-t\n\
@@ -650,48 +590,7 @@ fn an_outline_says_what_a_target_can_be_told() {
 
     "#]]
     .assert_eq(&outline_of(None).unwrap().text());
-    expect![[r#"
-        {
-          "name": "second",
-          "args": [
-            {
-              "name": "other",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 13
-                    },
-                    "end": {
-                      "line": 13
-                    }
-                  }
-                ]
-              }
-            }
-          ],
-          "ssh": [
-            {
-              "name": "s",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 14
-                    },
-                    "end": {
-                      "line": 14
-                    }
-                  }
-                ]
-              }
-            }
-          ],
-          "sources": [
-            "dGV4dA=="
-          ]
-        }"#]]
-    .assert_eq(&outline_of(Some("second")).unwrap().json());
+    expect![[r#"{"name": "second","args": [{"name": "other","location": {"ranges": [{"start": {"line": 13},"end": {"line": 13}}]}}],"ssh": [{"name": "s","location": {"ranges": [{"start": {"line": 14},"end": {"line": 14}}]}}],"sources": ["dGV4dA=="]}"#]].assert_eq(&squeezed(&outline_of(Some("second")).unwrap().json()));
     assert_eq!(
         outline_of(Some("secnd")).unwrap_err().message,
         "target stage \"secnd\" could not be found (did you mean second?)"
@@ -710,78 +609,35 @@ fn the_targets_of_a_file_are_listed() {
         (default) 
     "#]]
     .assert_eq(&targets.text());
-    expect![[r#"
-        {
-          "targets": [
-            {
-              "name": "base",
-              "base": "busybox:${tag}",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 6
-                    },
-                    "end": {
-                      "line": 6
-                    }
-                  }
-                ]
-              }
-            },
-            {
-              "name": "second",
-              "base": "alpine",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 12
-                    },
-                    "end": {
-                      "line": 12
-                    }
-                  }
-                ]
-              }
-            },
-            {
-              "name": "target",
-              "description": "defines build target",
-              "base": "scratch",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 16
-                    },
-                    "end": {
-                      "line": 16
-                    }
-                  }
-                ]
-              }
-            },
-            {
-              "default": true,
-              "base": "base",
-              "location": {
-                "ranges": [
-                  {
-                    "start": {
-                      "line": 20
-                    },
-                    "end": {
-                      "line": 20
-                    }
-                  }
-                ]
-              }
-            }
-          ],
-          "sources": [
-            "dGV4dA=="
-          ]
-        }"#]]
-    .assert_eq(&targets.json());
+    expect![[r#"{"targets": [{"name": "base","base": "busybox:${tag}","location": {"ranges": [{"start": {"line": 6},"end": {"line": 6}}]}},{"name": "second","base": "alpine","location": {"ranges": [{"start": {"line": 12},"end": {"line": 12}}]}},{"name": "target","description": "defines build target","base": "scratch","location": {"ranges": [{"start": {"line": 16},"end": {"line": 16}}]}},{"default": true,"base": "base","location": {"ranges": [{"start": {"line": 20},"end": {"line": 20}}]}}],"sources": ["dGV4dA=="]}"#]].assert_eq(&squeezed(&targets.json()));
+}
+
+#[test]
+fn variables_do_not_grow_without_end() {
+    let text = format!("FROM x\nENV A=xxxxxxxx\n{}", "ENV A=$A$A\n".repeat(40));
+    let failure = report(&text, "", &[]).failure.unwrap();
+    assert_eq!(failure.message, "A makes the environment larger than 2097152 bytes");
+    let text = format!("ARG A=xxxxxxxx\n{}FROM x\n", "ARG A=$A$A\n".repeat(40));
+    assert!(report(&text, "", &[]).failure.is_some());
+}
+
+/// In a build nobody looks at stages it does not need.
+#[test]
+fn a_build_looks_at_the_stages_it_needs() {
+    let file =
+        parse(b"FROM scratch AS a\nENV a b\nFROM scratch AS b\nENV c d\nFROM scratch\nCOPY --from=b x y\n").unwrap();
+    let (globals, build_args) = (map(&GLOBALS), BTreeMap::new());
+    let inputs = Inputs { globals: &globals, build_args: &build_args, target: None, ignore: None, base: &base };
+    let lines = |report: Report| report.findings.iter().map(|finding| finding.lines.0).collect::<Vec<_>>();
+    assert_eq!(lines(check_build(&file, Config::default(), &inputs)), [4]);
+    assert_eq!(lines(check(&file, Config::default(), &inputs)), [2, 4]);
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_us_panic(lines in prop::collection::vec(
+        "(FROM|RUN|COPY|ENV|ARG|ONBUILD|CMD|EXPOSE|LABEL|WORKDIR|# check=skip|#) ?(--(from|platform|mount)=[$a0]{1,3} )?[ a0/\\\\`\"'$={}:-]{0,12}", 0..8,
+    )) {
+        fuzz(format!("ARG a=1\nFROM x AS a\n{}", lines.join("\n")).as_bytes());
+    }
 }

@@ -7,11 +7,12 @@ use spec::platform::Platform;
 use super::stage::{self, State};
 use super::{Failure, Inputs, Lines, Rule, Sink, failure};
 use crate::dockerfile::ast::{Dockerfile, From, Instruction, Span, Spanned, Stage};
+use crate::dockerfile::env::Environment;
 use crate::dockerfile::error::Fault;
 use crate::dockerfile::go;
 use crate::dockerfile::parse_trigger;
 use crate::dockerfile::suggest::{Case, nearest};
-use crate::dockerfile::words::{Expansion, Lexer};
+use crate::dockerfile::words::{Env, Expansion, Lexer};
 
 /// Which stages are walked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +34,7 @@ pub(super) struct ArgValue {
 }
 
 /// Values and what is known of them.
-pub(super) type Args = (BTreeMap<String, String>, BTreeMap<String, ArgValue>);
+pub(super) type Args = (Environment, BTreeMap<String, ArgValue>);
 
 /// A file's stages after the walk.
 pub(super) struct Walked {
@@ -48,7 +49,10 @@ pub(super) fn global_args(
     build_args: &BTreeMap<String, String>,
 ) -> Result<Args, Failure> {
     let lexer = Lexer::new(file.directives.escape);
-    let mut env = globals.clone();
+    let mut env = Environment::default();
+    for (name, value) in globals {
+        env.set(name, value).map_err(|fault| Failure { message: fault.to_string(), lines: Vec::new() })?;
+    }
     let mut known: BTreeMap<String, ArgValue> = BTreeMap::new();
     for args in &file.global_args {
         for arg in &args.value {
@@ -67,7 +71,9 @@ pub(super) fn global_args(
                 }
                 (None, None) => None,
             };
-            env.extend(value.clone().map(|value| (name.clone(), value)));
+            if let Some(value) = &value {
+                env.set(name, value).map_err(|fault| failure(&fault, args.span))?;
+            }
             let lines = (args.span.first_line, args.span.last_line);
             let value = value.unwrap_or_default();
             known.insert(name.clone(), ArgValue { value, doc: arg.doc.clone(), lines, needs });
@@ -115,7 +121,7 @@ fn reachable(states: &[State], target: usize) -> BTreeSet<usize> {
 struct Walk<'a> {
     file: &'a Dockerfile,
     inputs: &'a Inputs<'a>,
-    globals: BTreeMap<String, String>,
+    globals: Environment,
     known: BTreeMap<String, ArgValue>,
     names: BTreeMap<String, usize>,
 }
@@ -148,9 +154,9 @@ impl Walk<'_> {
 
     /// Arguments of a `FROM` that nobody declared.
     fn undefined(&self, from: &Spanned<From>, expansion: &Expansion, sink: &mut Sink) {
-        let is_declared = |name: &String| self.known.contains_key(name) || self.globals.contains_key(name);
+        let is_declared = |name: &String| self.known.contains_key(name) || self.globals.value(name).is_some();
         for name in expansion.unset.iter().filter(|name| !is_declared(name)) {
-            let declared = self.known.keys().chain(self.globals.keys()).map(String::as_str);
+            let declared = self.known.keys().map(String::as_str).chain(self.globals.names());
             let meant = nearest(name, declared, Case::Sensitive);
             let meant = meant.map(|meant| format!(" (did you mean {meant}?)")).unwrap_or_default();
             let detail = format!("FROM argument '{name}' is not declared{meant}");
@@ -161,7 +167,7 @@ impl Walk<'_> {
     fn platform(&self, from: &Spanned<From>, word: &str, is: &Expansion, sink: &mut Sink) -> Result<(), Failure> {
         const TARGET: &str = "TARGETPLATFORM";
         let only_target = is.unset.is_empty() && is.used.len() == 1 && is.used.contains(TARGET);
-        if only_target && self.globals.get(TARGET) == Some(&is.text) {
+        if only_target && self.globals.value(TARGET) == Some(&is.text) {
             let detail =
                 format!("Setting platform to predefined {word} in FROM is redundant as this is the default behavior");
             sink.add_below(&from.comments, Rule::RedundantTargetPlatform, from.span, detail);
@@ -179,8 +185,7 @@ impl Walk<'_> {
             Err(error) => format!("failed to parse platform {word}: {error}"),
             Ok(_) => return Ok(()),
         };
-        let options = || self.globals.keys().map(String::as_str);
-        let meant = is.unset.iter().find_map(|name| nearest(name, options(), Case::Sensitive));
+        let meant = is.unset.iter().find_map(|name| nearest(name, self.globals.names(), Case::Sensitive));
         Err(failure(&Fault { meant, ..Fault::new(message) }, from.span))
     }
 
@@ -237,7 +242,7 @@ impl Walk<'_> {
                     "scratch" => super::Base::default(),
                     name => (self.inputs.base)(name),
                 };
-                state.start(&base);
+                state.start(&base).map_err(|fault| failure(&fault, stage.from.span))?;
                 base.on_build
             }
         };

@@ -80,6 +80,8 @@ pub(crate) enum What {
     Symlink(Vec<u8>),
     /// A device or a pipe, with its number.
     Node(u64),
+    /// It becomes an empty file, as with BuildKit.
+    Socket,
 }
 
 impl Entry {
@@ -119,7 +121,7 @@ pub(super) fn select(tree: &Tree, wanted: &Wanted<'_>) -> Result<Selection, File
     let exclude =
         Patterns::new(wanted.exclude).map_err(|e| FilesError::Refused(format!("invalid excludepatterns: {e}")))?;
     let mut picked = match wanted.parents {
-        Parents::Keep => vec![with_parents(tree, wanted.source, &exclude)?],
+        Parents::Keep => with_parents(tree, wanted.source, &exclude)?,
         Parents::Drop => {
             let mut picked = Vec::new();
             for path in matches(tree, wanted.source)? {
@@ -191,7 +193,7 @@ fn matches(tree: &Tree, source: &str) -> Result<Vec<Vec<u8>>, FilesError> {
 /// What is at a path, with all below it; none: nothing, or nothing that is seen.
 fn pick(tree: &Tree, path: &[u8], exclude: &Patterns, include: Option<&Include>) -> Result<Option<Picked>, FilesError> {
     let failed = |errno: Errno| FilesError::io("reading", path, errno);
-    let mut real = paths::real(tree.root(), path).map_err(failed)?;
+    let real = paths::real(tree.root(), path).map_err(failed)?;
     let Some((verdict, state)) = seen(tree, &real) else { return Ok(None) };
     let (parent, name) = paths::split(&real);
     let name: &[u8] = if name.is_empty() { b"." } else { name };
@@ -214,7 +216,7 @@ fn pick(tree: &Tree, path: &[u8], exclude: &Patterns, include: Option<&Include>)
     let mut top = Entry::new(Vec::new(), What::Dir, &fstat(&opened).map_err(failed)?);
     top.attributes = attributes(opened.as_fd(), tree.kind()).map_err(failed)?;
     let mut walk = Walk::new(tree, exclude, include);
-    walk.directory(opened.as_fd(), &mut real, &mut Vec::new(), &state)?;
+    walk.directory(opened, &real, state)?;
     if verdict != Verdict::Keep && walk.entries.is_empty() {
         return Ok(None);
     }
@@ -253,15 +255,13 @@ fn seen(tree: &Tree, real: &[u8]) -> Option<(Verdict, State)> {
     Some((verdict, state))
 }
 
-/// `--parents`: what matches, with the directories that lead to it from the pivot.
-fn with_parents(tree: &Tree, source: &str, exclude: &Patterns) -> Result<Picked, FilesError> {
+/// `--parents`: what matches, with the directories that lead to it from the pivot, or from each that the pivot matches.
+fn with_parents(tree: &Tree, source: &str, exclude: &Patterns) -> Result<Vec<Picked>, FilesError> {
     let (pivot, pattern) = source.split_once("/./").unwrap_or(("/", source));
     let parts = paths::parts(pattern.as_bytes());
     let parts: Vec<String> = parts.iter().map(|part| String::from_utf8_lossy(part).into_owned()).collect();
     let text = parts.join("/");
     let is_literal = !has_wildcards(pivot) && !has_wildcards(pattern);
-    let pivot = paths::clean(pivot.as_bytes());
-    let missing = || tree.not_found(&paths::join(&pivot, text.as_bytes()));
     // No pattern means everything.
     let include = (!text.is_empty()).then(|| {
         let patterns =
@@ -270,11 +270,19 @@ fn with_parents(tree: &Tree, source: &str, exclude: &Patterns) -> Result<Picked,
         Ok::<_, FilesError>(Include { patterns, literal })
     });
     let include = include.transpose()?;
-    let picked = pick(tree, &pivot, exclude, include.as_ref())?.ok_or_else(missing)?;
-    match picked.entries.len() {
-        1 if is_literal && include.is_some() => Err(missing()),
-        _some => Ok(picked),
+    let mut picked = Vec::new();
+    for pivot in matches(tree, pivot)? {
+        picked.extend(pick(tree, &pivot, exclude, include.as_ref())?);
     }
+    let is_missing = match &picked[..] {
+        [] => !has_wildcards(pivot),
+        [one] => is_literal && include.is_some() && one.entries.len() == 1,
+        _several => false,
+    };
+    if is_missing {
+        return Err(tree.not_found(&paths::join(&paths::clean(pivot.as_bytes()), text.as_bytes())));
+    }
+    Ok(picked)
 }
 
 /// Gives files their digests.
@@ -328,12 +336,14 @@ fn digest(kind: Kind, picked: &[Picked]) -> Digest {
                 What::File => put(&mut bytes, b'f', path),
                 What::Symlink(_) => put(&mut bytes, b'l', path),
                 What::Node(_) => put(&mut bytes, b'n', path),
+                What::Socket => put(&mut bytes, b's', path),
             }
             match &entry.what {
                 What::File => bytes.extend_from_slice(&entry.sum),
                 What::Symlink(target) => put(&mut bytes, b'>', target),
                 What::Node(number) => bytes.extend_from_slice(&number.to_le_bytes()),
                 What::Dir => bytes.push(u8::from(entry.is_taken)),
+                What::Socket => {}
             }
             let mode = if let What::Symlink(_) = entry.what { 0 } else { entry.stamp.mode };
             bytes.extend_from_slice(&mode.to_le_bytes());

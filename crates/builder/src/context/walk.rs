@@ -53,58 +53,81 @@ enum Fate {
     Passed,
 }
 
+/// A directory whose names are gone through.
+struct Level {
+    dir: OwnedFd,
+    names: std::vec::IntoIter<(Vec<u8>, FileType)>,
+    /// Lengths of its paths.
+    real: usize,
+    path: usize,
+    state: State,
+    /// How many directories waited for something to be taken when it came, itself the last.
+    waiting: Option<usize>,
+}
+
+impl Level {
+    fn new(dir: OwnedFd, real: &[u8], path: &[u8], state: State, waiting: Option<usize>) -> Result<Level, FilesError> {
+        let names = list(dir.as_fd()).map_err(|errno| FilesError::io("reading", real, errno))?.into_iter();
+        Ok(Level { dir, names, real: real.len(), path: path.len(), state, waiting })
+    }
+}
+
 impl<'a> Walk<'a> {
     pub(super) fn new(tree: &'a Tree, exclude: &'a Patterns, include: Option<&'a Include>) -> Walk<'a> {
         Walk { tree, exclude, include, entries: Vec::new(), pending: Vec::new() }
     }
 
-    /// All that is in the directory `dir`, which is `real` from the tree's root and `path` from where the walk began.
-    pub(super) fn directory(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        real: &mut Vec<u8>,
-        path: &mut Vec<u8>,
-        state: &State,
-    ) -> Result<(), FilesError> {
-        if path.iter().filter(|&&b| b == b'/').count() > DEEPEST {
-            return Err(FilesError::Refused(format!("{}: more than 512 directories deep", paths::show(real))));
-        }
-        let names = list(dir).map_err(|errno| FilesError::io("reading", real, errno))?;
-        let (real_length, path_length) = (real.len(), path.len());
-        for (name, kind) in names {
-            push(real, &name);
-            push(path, &name);
-            self.child(dir, &name, kind, real, path, state)?;
-            real.truncate(real_length);
-            path.truncate(path_length);
+    /// All that is in the directory `dir`, which is `real` from the tree's root. Without calling itself: how deep a tree is, is its maker's
+    /// choice.
+    pub(super) fn directory(&mut self, dir: OwnedFd, real: &[u8], state: State) -> Result<(), FilesError> {
+        let (mut real, mut path) = (real.to_vec(), Vec::new());
+        let mut levels = vec![Level::new(dir, &real, &path, state, None)?];
+        while let Some(level) = levels.last_mut() {
+            real.truncate(level.real);
+            path.truncate(level.path);
+            let Some((name, kind)) = level.names.next() else {
+                // Nothing in it was taken, or it is no longer among them.
+                if level.waiting == Some(self.pending.len()) {
+                    self.pending.pop();
+                }
+                levels.pop();
+                continue;
+            };
+            push(&mut real, &name);
+            push(&mut path, &name);
+            let Some(below) = self.child(level, &name, kind, &real, &path)? else { continue };
+            if levels.len() > DEEPEST {
+                return Err(FilesError::Refused(format!("{}: more than 512 directories deep", paths::show(&real))));
+            }
+            levels.push(below);
         }
         Ok(())
     }
 
+    /// One thing; a directory is left open for what is in it.
     fn child(
         &mut self,
-        dir: BorrowedFd<'_>,
+        Level { dir, state, .. }: &Level,
         name: &[u8],
         kind: FileType,
-        real: &mut Vec<u8>,
-        path: &mut Vec<u8>,
-        state: &State,
-    ) -> Result<(), FilesError> {
+        real: &[u8],
+        path: &[u8],
+    ) -> Result<Option<Level>, FilesError> {
         let failed = |errno: Errno| FilesError::io("reading", real, errno);
         let mut stat = None;
         let mut kind = kind;
         if kind == FileType::Unknown {
             let found = there(statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)).map_err(failed)?;
-            let Some(found) = found else { return Ok(()) };
+            let Some(found) = found else { return Ok(None) };
             kind = kind_of(stat.insert(found).st_mode);
         }
         let mut below = State::default();
         let fate = self.fate(real, path, kind == FileType::Directory, state, &mut below);
         if matches!(fate, Fate::Passed) {
-            return Ok(());
+            return Ok(None);
         }
         if kind == FileType::Directory {
-            return self.below(dir, name, real, path, &below, &fate);
+            return self.below(dir.as_fd(), name, (real, path), below, &fate);
         }
         let stat = match stat {
             Some(stat) => Some(stat),
@@ -112,42 +135,36 @@ impl<'a> Walk<'a> {
         };
         // What is gone, or a directory by now, was not there.
         if let Some(stat) = stat
-            && let Some(what) = what(dir, name, &stat).map_err(failed)?
+            && let Some(what) = what(dir.as_fd(), name, &stat).map_err(failed)?
         {
             self.entries.append(&mut self.pending);
-            self.entries.push(Entry::new(path.clone(), what, &stat));
+            self.entries.push(Entry::new(path.to_vec(), what, &stat));
         }
-        Ok(())
+        Ok(None)
     }
 
     fn below(
         &mut self,
         dir: BorrowedFd<'_>,
         name: &[u8],
-        real: &mut Vec<u8>,
-        path: &mut Vec<u8>,
-        state: &State,
+        (real, path): (&[u8], &[u8]),
+        state: State,
         fate: &Fate,
-    ) -> Result<(), FilesError> {
+    ) -> Result<Option<Level>, FilesError> {
         let failed = |errno: Errno| FilesError::io("reading", real, errno);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let Some(opened) = there(openat(dir, name, flags, Mode::empty())).map_err(failed)? else { return Ok(()) };
+        let Some(opened) = there(openat(dir, name, flags, Mode::empty())).map_err(failed)? else { return Ok(None) };
         let stat = fstat(&opened).map_err(failed)?;
-        let mut entry = Entry::new(path.clone(), What::Dir, &stat);
+        let mut entry = Entry::new(path.to_vec(), What::Dir, &stat);
         entry.attributes = attributes(opened.as_fd(), self.tree.kind()).map_err(failed)?;
         entry.is_taken = !matches!(fate, Fate::Looked);
         self.pending.push(entry);
-        let is_taken = matches!(fate, Fate::Taken);
-        if is_taken {
+        let mut waiting = Some(self.pending.len());
+        if let Fate::Taken = fate {
             self.entries.append(&mut self.pending);
+            waiting = None;
         }
-        let waiting = self.pending.len();
-        self.directory(opened.as_fd(), real, path, state)?;
-        // Nothing in it was taken, or it is no longer among them.
-        if !is_taken && self.pending.len() == waiting {
-            self.pending.pop();
-        }
-        Ok(())
+        Level::new(opened, real, path, state, waiting).map(Some)
     }
 
     fn fate(&self, real: &[u8], path: &[u8], is_dir: bool, state: &State, below: &mut State) -> Fate {
@@ -205,8 +222,8 @@ pub(super) fn what(dir: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<Opti
             Err(errno) => return Err(errno),
         },
         FileType::CharacterDevice | FileType::BlockDevice | FileType::Fifo => Some(What::Node(stat.st_rdev)),
-        // No layer holds a socket.
-        FileType::Socket | FileType::Directory | FileType::Unknown => None,
+        FileType::Socket => Some(What::Socket),
+        FileType::Directory | FileType::Unknown => None,
     })
 }
 

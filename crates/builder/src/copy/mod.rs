@@ -130,7 +130,7 @@ fn selected(place: &Place<'_>, writer: &mut Writer<'_>, tree: &Tree, picked: &Pi
             let at = place.of_directory()?;
             writer.tree(tree, picked, &at)
         }
-        Some(What::File | What::Symlink(_) | What::Node(_)) => {
+        Some(What::File | What::Symlink(_) | What::Node(_) | What::Socket) => {
             let at = place.of_file(&picked.name)?;
             writer.alone(tree, picked, &at)
         }

@@ -493,6 +493,34 @@ fn parents_come_along_from_the_pivot() {
     );
 }
 
+/// BuildKit's `testCopyRelativeParents` and `testCopyParentsMissingDirectory`.
+#[test]
+fn parents_are_those_of_buildkits_tests() {
+    let files = &[
+        "test/a/b/c/d/foo",
+        "test/a/b/c/d/e/bay",
+        "test/a/b2/c/d/e/bar",
+        "test/a/b/c2/d/e/baz",
+        "test/a/b/c2/d/e2/baz",
+    ];
+    let check = |sources, expected: &[&str]| {
+        let bench = Bench::new().with(files);
+        bench.run(Line { sources, dest: "/out/", parents: Parents::Keep, ..COPY }).unwrap();
+        let listed = bench.listed();
+        let files = listed.lines().filter(|line| !line.ends_with("/ 755"));
+        let files: Vec<_> = files.map(|line| line.split(' ').next().unwrap()).collect();
+        assert_eq!(files, expected, "{sources:?}");
+    };
+    check(&["/test/a/b/./c/d"], &["/out/c/d/e/bay", "/out/c/d/foo"]);
+    check(&["/test/a/b/c/d/."], &["/out/test/a/b/c/d/e/bay", "/out/test/a/b/c/d/foo"]);
+    check(&["./test/a/b/c/d"], &["/out/test/a/b/c/d/e/bay", "/out/test/a/b/c/d/foo"]);
+    check(&["/test/a/./b/./c"], &["/out/b/c/d/e/bay", "/out/b/c/d/foo"]);
+    check(&["/test/a/./*/c"], &["/out/b/c/d/e/bay", "/out/b/c/d/foo", "/out/b2/c/d/e/bar"]);
+    check(&["/test/a/b*/./c/**/e"], &["/out/c/d/e/bar", "/out/c/d/e/bay"]);
+    check(&["/test/a/b/c*/./d/**/baz", "/test/a/b*/./c/**/bar"], &["/out/c/d/e/bar", "/out/d/e/baz", "/out/d/e2/baz"]);
+    check(&["/test/a/b3*/c", "/test/a/b/./c3*", "/none*/./x"], &[]);
+}
+
 #[test]
 fn excluded_files_stay_behind() {
     // BuildKit's `testExcludedFilesOnCopy`.
@@ -568,7 +596,7 @@ fn what_is_ignored_is_not_there() {
 }
 
 #[test]
-fn links_times_attributes_and_pipes_are_copied_and_sockets_are_not() {
+fn links_times_attributes_and_pipes_are_copied_and_sockets_are_files() {
     let bench = Bench::new().with(&["dir/x", "dir/sub/"]);
     let at = |name: &str| bench.root.join("context/dir").join(name);
     fs::hard_link(at("x"), at("y")).unwrap();
@@ -585,6 +613,7 @@ fn links_times_attributes_and_pipes_are_copied_and_sockets_are_not() {
         /d/ 755
         /d/null 600 node 259
         /d/pipe 600 node 0
+        /d/socket 755 
         /d/sub/ 755
         /d/x 644 dir/x
         /d/y 644 dir/x
@@ -756,6 +785,36 @@ fn documents_and_downloads_are_files() {
     assert_eq!(error, format!("digest mismatch {sum}: {other}"));
 }
 
+#[test]
+fn deep_trees_are_copied_or_refused() {
+    for (depth, is_copied) in [(300, true), (600, false)] {
+        let bench = Bench::new();
+        fs::create_dir_all(bench.root.join("context").join("d/".repeat(depth))).unwrap();
+        let copied = bench.run(Line { sources: &["."], dest: "/", ..COPY });
+        assert_eq!(copied.is_ok(), is_copied, "{copied:?}");
+    }
+}
+
+#[test]
+fn odd_names_are_names() {
+    let long = "n".repeat(255);
+    let names = [&long, "a b", "\u{1b}[0m", "new\nline", "-rf", "caf\u{e9}", "\\", "'\""];
+    let bench = Bench::new().with(&names);
+    let odd = std::ffi::OsStr::new("bytes").to_owned();
+    let odd = [odd.as_encoded_bytes(), b"\xff\xfe"].concat();
+    let odd: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(&odd);
+    fs::write(bench.root.join("context").join(odd), "odd").unwrap();
+    bench.run(Line { sources: &["*"], dest: "/d/", ..COPY }).unwrap();
+    for name in names {
+        assert_eq!(fs::read_to_string(bench.root.join("rootfs/d").join(name)).unwrap(), name);
+    }
+    assert_eq!(fs::read_to_string(bench.root.join("rootfs/d").join(odd)).unwrap(), "odd");
+    for dest in [&format!("/{long}{long}/x"), "/a\0b"] {
+        let error = bench.run(Line { sources: &["-rf"], dest, ..COPY }).unwrap_err();
+        assert!(matches!(error, FilesError::Io { .. }), "{error}");
+    }
+}
+
 /// A stage's files keep their owners and capabilities, through real mounts and into a real draft.
 #[test]
 fn stages_are_copied_as_they_are() {
@@ -833,4 +892,82 @@ fn two_thousand_small_files() {
     let start = std::time::Instant::now();
     copy(mount.as_fd(), &Copy { sources, dest: "/", owner: None, mode: None, archives: Archives::Keep }).unwrap();
     println!("selected in {selected:?}, copied in {:?}", start.elapsed());
+}
+
+/// One thing of a random tree.
+#[derive(Clone, Debug)]
+enum Planted {
+    File(Vec<u8>, u32),
+    Dir(u32),
+    Link(String),
+    Hard(usize),
+}
+
+fn planted() -> impl proptest::strategy::Strategy<Value = Vec<(String, Planted)>> {
+    use proptest::prelude::*;
+    let thing = prop_oneof![
+        (proptest::collection::vec(0u8..3, 0..4), 0o600u32..0o604).prop_map(|(bytes, mode)| Planted::File(bytes, mode)),
+        (0o700u32..0o702).prop_map(Planted::Dir),
+        "[ab]".prop_map(Planted::Link),
+        (0usize..3).prop_map(Planted::Hard),
+    ];
+    proptest::collection::vec(("[ab](/[ab]){0,2}", thing), 0..6)
+}
+
+fn plant(root: &Path, things: &[(String, Planted)], second: u64) {
+    let mut files: Vec<std::path::PathBuf> = Vec::new();
+    for (path, thing) in things {
+        let path = root.join(path);
+        let parent = path.parent().unwrap();
+        if parent.starts_with(root) && fs::create_dir_all(parent).is_err() || path.symlink_metadata().is_ok() {
+            continue;
+        }
+        match thing {
+            Planted::File(bytes, mode) => {
+                fs::write(&path, bytes).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+                File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(second)).unwrap();
+                files.push(path);
+            }
+            Planted::Dir(mode) => {
+                fs::create_dir(&path).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+            Planted::Link(target) => symlink(target, &path).unwrap(),
+            Planted::Hard(n) => {
+                if let Some(first) = files.get(*n) {
+                    fs::hard_link(first, &path).unwrap();
+                }
+            }
+        }
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(12))]
+    /// What a selection is known by is what its layer is known by.
+    #[test]
+    fn selections_are_equal_where_their_layers_are(one in planted(), two in planted()) {
+        let root = Root::new();
+        let store = Store::open(&root.join("store")).unwrap();
+        let times = store::LayerTimes { epoch: spec::time::Time::from_ns(0), files: store::FileTimes::AllEpoch };
+        let mut made = Vec::new();
+        for (n, things) in [(1, &one), (2, &one), (3, &two)] {
+            let dir = root.join(n.to_string());
+            fs::create_dir(&dir).unwrap();
+            plant(&dir, things, u64::from(n) * 1_000);
+            let tree = Tree::directory(&dir, &root.join("cache")).unwrap();
+            let selection = tree.select(&Wanted { source: ".", parents: Parents::Drop, exclude: &[] }).unwrap();
+            let id = ContainerId::from_bytes([n; 32]);
+            store.draft_on(&id, &[], "b").unwrap();
+            let mount = store.mount(&id, Mount { id_maps: None }).unwrap();
+            let sources = &[Source::Selected(&tree, &selection)];
+            let wanted = Copy { sources, dest: "/", owner: None, mode: None, archives: Archives::Keep };
+            copy(mount.as_fd(), &wanted).unwrap();
+            drop(mount);
+            made.push((selection.digest(), store.layer_of(&id, times).unwrap().map(|layer| layer.diff_id)));
+        }
+        proptest::prop_assert_eq!(&made[0], &made[1]);
+        proptest::prop_assert_eq!(made[0].0 == made[2].0, made[0].1 == made[2].1, "{:?}", made);
+    }
 }

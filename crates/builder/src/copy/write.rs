@@ -192,6 +192,11 @@ impl<'a> Writer<'a> {
                 fresh(to, target, at, || mknodat(to, target, kind, Mode::from_raw_mode(0o600), *number))?;
                 self.dress_node(to, target, entry, at)
             }
+            What::Socket => {
+                let file = fresh(to, target, at, || create(to, target))?;
+                self.dress(file.as_fd(), entry.owner, entry.stamp.mode, at)?;
+                futimens(&file, &times(&entry.stamp)).map_err(|errno| FilesError::io("writing", at, errno))
+            }
             What::Dir => Ok(()),
         }
     }

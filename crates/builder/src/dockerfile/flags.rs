@@ -67,9 +67,14 @@ impl Flags {
         Ok(())
     }
 
+    /// The value of a flag, also an empty one.
+    pub(super) fn said(&self, name: &str) -> Option<&str> {
+        self.said.iter().find(|(said, _)| *said == name).map(|(_, value)| value.as_str())
+    }
+
     /// The value of a flag; an empty one counts as not said, as in BuildKit.
     pub(super) fn once(&self, name: &str) -> Option<String> {
-        self.said.iter().find(|(said, value)| *said == name && !value.is_empty()).map(|(_, value)| value.clone())
+        self.said(name).filter(|value| !value.is_empty()).map(str::to_owned)
     }
 
     /// All values of a flag.
@@ -79,6 +84,6 @@ impl Flags {
 
     /// A boolean flag, if it was said.
     pub(super) fn bool(&self, name: &str) -> Option<bool> {
-        self.said.iter().find(|(said, _)| *said == name).map(|(_, value)| value == "true")
+        self.said(name).map(|value| value == "true")
     }
 }

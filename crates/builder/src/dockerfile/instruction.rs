@@ -255,7 +255,8 @@ fn onbuild(parts: &Parts<'_>) -> Result<Onbuild, Fault> {
         }
         _ => {}
     }
-    let text = parts.text.trim();
+    // Spaces at its end stay: it is compared as it stands in configs.
+    let text = parts.text.trim_start();
     let mut expression = text[parts.line.keyword.len()..].trim_start().to_owned();
     for heredoc in parts.heredocs {
         expression.push_str(&format!("\n{}{}", heredoc.content, heredoc.name));

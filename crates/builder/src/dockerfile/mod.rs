@@ -5,6 +5,7 @@
 //! words (`line`), and an instruction (`instruction`, `run`). [`expand`] puts variables in, as [`words`] reads them.
 
 pub mod ast;
+pub mod env;
 pub mod error;
 pub mod expand;
 mod flags;
@@ -25,15 +26,14 @@ pub mod words;
 mod tests;
 
 pub use instruction::parse_trigger;
-pub use parse::{MAX_BYTES, parse};
+pub use parse::{MAX_BYTES, parse, syntax};
 pub(crate) use source::directive;
 
 /// The body of the fuzz target and of its property test: any bytes are a Dockerfile or refused, what is said of places is within the text,
 /// and words are expanded in bounded time and memory.
 pub fn fuzz(text: &[u8]) {
-    use std::collections::BTreeMap;
-
     use ast::Instruction;
+    use env::Environment;
     use words::Variables;
 
     let within = |span: ast::Span| {
@@ -52,7 +52,7 @@ pub fn fuzz(text: &[u8]) {
             return;
         }
     };
-    let env: BTreeMap<String, String> = [("A", "a"), ("B", "x/y.z")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    let env = Environment::of_pairs(["A=a", "B=x/y.z"]).unwrap_or_default();
     let mut variables = Variables::new(file.directives.escape, &env);
     for stage in &file.stages {
         within(stage.from.span);

@@ -10,6 +10,9 @@ use super::source::{self, Source, Statement};
 /// The largest file that is read.
 pub const MAX_BYTES: usize = 4 << 20;
 
+/// The most stages of a file: each keeps what variables hold in it.
+const MAX_STAGES: usize = 1000;
+
 /// After so many the rest is not looked at: the file is something else.
 pub(super) const MAX_MISTAKES: usize = 50;
 
@@ -49,6 +52,30 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, Mistakes> {
     Ok(file)
 }
 
+/// The image that reads a file, if it names one, and the line: `# syntax=`, or for files that are no Dockerfiles `// syntax=` or
+/// `{"syntax": "…"}`. It is asked before the file is parsed, which may be in any language then.
+#[must_use]
+pub fn syntax(text: &[u8]) -> Option<(String, u32)> {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = String::from_utf8_lossy(&text[..text.len().min(MAX_BYTES)]);
+    let (rest, first) = match text.strip_prefix("#!") {
+        Some(shebang) => (shebang.split_once('\n').map_or("", |(_, rest)| rest), 2),
+        None => (&*text, 1),
+    };
+    for comment in ["#", "//"] {
+        let directives = rest.lines().map_while(|line| source::directive(line.strip_prefix(comment)?));
+        let known =
+            directives.take_while(|(name, _)| ["syntax", "check", "escape"].contains(&name.to_lowercase().as_str()));
+        for (line, (name, value)) in (first..).zip(known) {
+            if name.eq_ignore_ascii_case("syntax") {
+                return Some((value.split(' ').next().unwrap_or_default().to_owned(), line));
+            }
+        }
+    }
+    let document: serde_json::Map<String, serde_json::Value> = serde_json::from_str(rest).ok()?;
+    document.get("syntax")?.as_str().map(|image| (image.to_owned(), first))
+}
+
 /// What is wrong with the file as a whole.
 fn whole(message: &str) -> Mistakes {
     let nowhere = Span { start: 0, end: 0, first_line: 0, last_line: 0 };
@@ -66,6 +93,9 @@ enum Begun {
 fn add(file: &mut Dockerfile, begun: &mut Begun, statement: &Statement) -> Result<(), Fault> {
     if statement.line.keyword.eq_ignore_ascii_case("from") {
         *begun = Begun::Stage;
+        if file.stages.len() >= MAX_STAGES {
+            return Err(Fault::new(format!("there are more than {MAX_STAGES} stages")));
+        }
         let from = from(statement)?;
         file.stages.push(Stage { from: spanned(statement, from), instructions: Vec::new() });
         return Ok(());

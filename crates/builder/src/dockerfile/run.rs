@@ -17,8 +17,8 @@ pub(super) fn parse(parts: &Parts<'_>) -> Result<Run, Fault> {
         heredocs: parts.heredocs.to_vec(),
         devices: flags.often("device").iter().map(|text| device(text)).collect::<Result<_, _>>()?,
         mounts: flags.often("mount").iter().map(|text| WrittenMount::parse(text)).collect::<Result<_, _>>()?,
-        network: network(flags.once("network").as_deref())?,
-        security: security(flags.once("security").as_deref())?,
+        network: network(flags.said("network"))?,
+        security: security(flags.said("security"))?,
     })
 }
 

@@ -91,6 +91,8 @@ struct Reader<'a> {
     number: u32,
     /// Directives may still come.
     at_top: bool,
+    /// The first line is `#!…`: below it BuildKit heeds all directives but `escape`.
+    has_shebang: bool,
     source: Source,
 }
 
@@ -103,7 +105,7 @@ pub(super) fn read(text: &[u8]) -> Source {
         mistakes: Vec::new(),
     };
     let at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-    let mut reader = Reader { text, at, number: 0, at_top: true, source };
+    let mut reader = Reader { text, at, number: 0, at_top: true, has_shebang: false, source };
     let mut comments = Vec::new();
     while reader.source.mistakes.len() < MAX_MISTAKES {
         let Some(raw) = reader.next() else { break };
@@ -141,6 +143,10 @@ impl<'a> Reader<'a> {
     fn comment(&mut self, raw: Raw<'_>, comments: &mut Vec<String>) {
         // An indented comment keeps its `#`, and so describes nothing: BuildKit cuts one byte, whatever it is.
         let comment = String::from_utf8_lossy(&raw.bytes[1..]).trim().to_owned();
+        if raw.number == 1 && raw.bytes.starts_with(b"#!") {
+            self.has_shebang = true;
+            return;
+        }
         if self.at_top {
             match self.directive(raw.trimmed().without_end()) {
                 Ok(true) => return,
@@ -173,6 +179,7 @@ impl<'a> Reader<'a> {
             "syntax" => directives.syntax = Some(said),
             "check" if directives.check.is_some() => return again("check"),
             "check" => directives.check = Some(said),
+            "escape" if self.has_shebang => {}
             "escape" if directives.escape_line.is_some() => return again("escape"),
             "escape" => {
                 directives.escape_line = Some(raw.number);
@@ -237,7 +244,7 @@ impl<'a> Reader<'a> {
 
     /// The heredocs that `line` opens; their lines are read.
     fn heredocs(&mut self, line: &Line, text: &str) -> Result<Vec<Heredoc>, Fault> {
-        if !line.may_have_heredocs() || !text.contains("<<") {
+        if !text.contains("<<") || !line.may_have_heredocs() {
             return Ok(Vec::new());
         }
         let mut found = heredoc::opened(text)?;

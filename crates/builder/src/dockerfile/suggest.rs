@@ -64,3 +64,49 @@ fn distance_below(a: &str, b: &str, limit: usize) -> Option<usize> {
     }
     row.last().copied().filter(|&distance| distance < limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{prop_assert_eq, proptest};
+
+    use super::*;
+
+    /// The whole table.
+    fn distance(a: &str, b: &str) -> usize {
+        let b: Vec<char> = b.chars().collect();
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, c) in a.chars().enumerate() {
+            let mut next = vec![i + 1];
+            for (j, d) in b.iter().enumerate() {
+                next.push((row[j] + usize::from(c != *d)).min(row[j + 1] + 1).min(next[j] + 1));
+            }
+            row = next;
+        }
+        row[b.len()]
+    }
+
+    #[test]
+    fn the_nearest_is_what_was_meant() {
+        let options = ["COPY", "CMD", "RUN", "ENTRYPOINT"];
+        for (written, want) in [
+            ("COPPY", Some("COPY")),
+            ("coppy", Some("copy")),
+            ("Coppy", Some("copy")),
+            ("ENTRYPONT", Some("ENTRYPOINT")),
+            ("copy", None),
+            ("EXPOSED", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, options, Case::Insensitive).as_deref(), want, "{written}");
+        }
+        assert_eq!(nearest("Mount", ["mount"], Case::Sensitive).as_deref(), Some("mount"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_band_is_as_good_as_the_table(a in "[abc]{0,8}", b in "[abc]{0,8}", limit in 1..5usize) {
+            let want = Some(distance(&a, &b)).filter(|&distance| distance < limit);
+            prop_assert_eq!(distance_below(&a, &b, limit), want);
+        }
+    }
+}

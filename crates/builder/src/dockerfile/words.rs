@@ -1,6 +1,6 @@
 //! Words with variables, quotes and escapes, much as a shell reads them (BuildKit's `shell.Lex`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -20,22 +20,6 @@ const MAX_BYTES: usize = 4 << 20;
 pub trait Env {
     /// The value of a variable.
     fn value(&self, name: &str) -> Option<&str>;
-}
-
-impl Env for BTreeMap<String, String> {
-    fn value(&self, name: &str) -> Option<&str> {
-        self.get(name).map(String::as_str)
-    }
-}
-
-/// `NAME=value`, as an image's config has it; the last of a name counts.
-impl Env for Vec<String> {
-    fn value(&self, name: &str) -> Option<&str> {
-        self.iter().rev().find_map(|pair| match pair.split_once('=') {
-            Some((key, value)) => (key == name).then_some(value),
-            None => (pair == name).then_some(""),
-        })
-    }
 }
 
 /// Nothing is set.
@@ -117,7 +101,7 @@ impl Lexer {
 
 /// An expander for instructions, which notes what was used.
 #[derive(Debug)]
-pub struct Variables<'a, E: Env + ?Sized> {
+pub struct Variables<'a, E: Env> {
     /// The file's.
     pub escape: Escape,
     /// Where values are.

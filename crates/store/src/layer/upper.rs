@@ -70,7 +70,7 @@ pub(crate) fn record(
         buffer: vec![0; BUFFER],
         names: vec![0; XATTR_BUFFER],
     };
-    walk.children(upper, &mut Vec::new(), 0)?;
+    walk.tree(upper)?;
     if walk.entries == 0 {
         return Ok(None);
     }
@@ -109,30 +109,53 @@ struct Xattrs {
     opaque: bool,
 }
 
+/// A directory whose names are gone through.
+struct Level {
+    dir: OwnedFd,
+    names: std::vec::IntoIter<Vec<u8>>,
+    /// Of its path.
+    length: usize,
+}
+
+impl Level {
+    fn new(dir: OwnedFd, path: &[u8]) -> Result<Level, LayerError> {
+        let names = list(dir.as_fd()).map_err(|errno| LayerError::io("reading", path, errno))?;
+        Ok(Level { dir, names: names.into_iter(), length: path.len() })
+    }
+}
+
 impl Walk<'_> {
-    fn children(&mut self, dir: BorrowedFd<'_>, path: &mut Vec<u8>, depth: usize) -> Result<(), LayerError> {
-        if depth > DEEPEST {
-            return Err(LayerError::refused(path, "more than 512 directories deep"));
-        }
-        let names = list(dir).map_err(|errno| LayerError::io("reading", path, errno))?;
-        let parent = path.len();
-        for name in names {
-            if parent > 0 {
+    /// Without calling itself: how deep a tree is, is its maker's choice.
+    fn tree(&mut self, root: BorrowedFd<'_>) -> Result<(), LayerError> {
+        let root = root.try_clone_to_owned().map_err(|error| LayerError::io("opening", b"", error))?;
+        let mut path = Vec::new();
+        let mut levels = vec![Level::new(root, b"")?];
+        while let Some(level) = levels.last_mut() {
+            path.truncate(level.length);
+            let Some(name) = level.names.next() else {
+                levels.pop();
+                continue;
+            };
+            if !path.is_empty() {
                 path.push(b'/');
             }
             path.extend_from_slice(&name);
-            self.child(dir, &name, path, depth)?;
-            path.truncate(parent);
+            let Some(below) = self.child(level.dir.as_fd(), &name, &path)? else { continue };
+            if levels.len() > DEEPEST {
+                return Err(LayerError::refused(&path, "more than 512 directories deep"));
+            }
+            levels.push(Level::new(below, &path)?);
         }
         Ok(())
     }
 
-    fn child(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &mut Vec<u8>, depth: usize) -> Result<(), LayerError> {
+    /// One thing; a directory is left open for what is in it.
+    fn child(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<Option<OwnedFd>, LayerError> {
         let failed = |errno: Errno| LayerError::io("reading", path, errno);
         let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         if is_whiteout(&stat) {
             let parent = &path[..path.len() - name.len()];
-            return self.mark([parent, b".wh.", name].concat());
+            return self.mark([parent, b".wh.", name].concat()).map(|()| None);
         }
         if name.starts_with(b".wh.") {
             return Err(LayerError::refused(path, "in a layer such a name means a deleted file"));
@@ -142,16 +165,16 @@ impl Walk<'_> {
         if file_type != FileType::Directory && stat.st_nlink > 1 {
             if let Some(target) = self.links.get(&key) {
                 let kind = Kind::HardLink { target: target.clone() };
-                return self.member(&stat, path, kind, BTreeMap::new());
+                return self.member(&stat, path, kind, BTreeMap::new()).map(|()| None);
             }
-            self.links.insert(key, path.clone());
+            self.links.insert(key, path.to_vec());
         }
         let device = Device { major: major(stat.st_rdev), minor: minor(stat.st_rdev) };
         let kind = match file_type {
-            FileType::RegularFile => return self.file(dir, name, path, &stat),
-            FileType::Directory => return self.directory(dir, name, path, &stat, depth),
+            FileType::RegularFile => return self.file(dir, name, path, &stat).map(|()| None),
+            FileType::Directory => return self.directory(dir, name, path, &stat).map(Some),
             // No tar holds a socket, so the layer has none.
-            FileType::Socket | FileType::Unknown => return leave_out(dir, name).map_err(failed),
+            FileType::Socket | FileType::Unknown => return leave_out(dir, name).map(|()| None).map_err(failed),
             FileType::Symlink => {
                 Kind::Symlink { target: readlinkat(dir, name, Vec::new()).map_err(failed)?.into_bytes() }
             }
@@ -161,17 +184,10 @@ impl Walk<'_> {
         };
         let by_name = [format!("/proc/self/fd/{}/", dir.as_raw_fd()).as_bytes(), name].concat();
         let xattrs = self.xattrs(&Handle::Path(by_name), path)?;
-        self.member(&stat, path, kind, xattrs.kept)
+        self.member(&stat, path, kind, xattrs.kept).map(|()| None)
     }
 
-    fn directory(
-        &mut self,
-        dir: BorrowedFd<'_>,
-        name: &[u8],
-        path: &mut Vec<u8>,
-        stat: &Stat,
-        depth: usize,
-    ) -> Result<(), LayerError> {
+    fn directory(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &[u8], stat: &Stat) -> Result<OwnedFd, LayerError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let below = openat(dir, name, flags, Mode::empty()).map_err(|errno| LayerError::io("opening", path, errno))?;
         let mut xattrs = self.xattrs(&Handle::Fd(below.as_fd()), path)?;
@@ -181,9 +197,9 @@ impl Walk<'_> {
         }
         self.member(stat, path, Kind::Dir, xattrs.kept)?;
         if xattrs.opaque {
-            self.mark([&path[..], b"/.wh..wh..opq"].concat())?;
+            self.mark([path, b"/.wh..wh..opq"].concat())?;
         }
-        self.children(below.as_fd(), path, depth + 1)
+        Ok(below)
     }
 
     fn file(&mut self, dir: BorrowedFd<'_>, name: &[u8], path: &[u8], stat: &Stat) -> Result<(), LayerError> {

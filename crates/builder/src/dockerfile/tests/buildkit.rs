@@ -1,10 +1,10 @@
 //! BuildKit's own test data, beside the repository (`../shared/data/dockerfile`).
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use super::super::ast::Escape;
+use super::super::env::Environment;
 use super::super::line::Line;
 use super::super::words::{Env, Lexer, Variables};
 use super::super::{go, source};
@@ -74,9 +74,7 @@ fn lines_are_counted_as_buildkit_counts_them() {
 
 #[test]
 fn variables_are_expanded_as_buildkit_expands_them() {
-    let env: BTreeMap<String, String> = [("PWD", "/home"), ("SHELL", "bash"), ("KOREAN", "한국어"), ("NULL", "")]
-        .map(|(a, b)| (a.to_owned(), b.to_owned()))
-        .into();
+    let env = Environment::of_pairs(["PWD=/home", "SHELL=bash", "KOREAN=한국어", "NULL="]).unwrap();
     let text = fs::read_to_string(data("shell/envVarTest")).unwrap();
     let mut count = 0;
     for line in text.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty()) {
@@ -97,10 +95,11 @@ fn variables_are_expanded_as_buildkit_expands_them() {
 #[test]
 fn words_are_split_as_buildkit_splits_them() {
     let text = fs::read_to_string(data("shell/wordsTest")).unwrap();
-    let mut env: Vec<String> = Vec::new();
+    let mut env = Environment::default();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         if let Some(pair) = line.strip_prefix("ENV ") {
-            env.push(pair.trim_start_matches(' ').to_owned());
+            let (name, value) = pair.trim_start_matches(' ').split_once('=').unwrap();
+            env.set(name, value).unwrap();
             continue;
         }
         let (word, want) = line.split_once('|').unwrap_or_else(|| panic!("{line}"));
@@ -112,7 +111,7 @@ fn words_are_split_as_buildkit_splits_them() {
 
 #[test]
 fn a_variable_said_twice_has_its_last_value() {
-    let env: Vec<String> = ["foo=bar", "car=hat", "car=bike", "bare"].map(str::to_owned).into();
+    let env = Environment::of_pairs(["foo=bar", "car=hat", "car=bike", "bare"]).unwrap();
     assert_eq!(env.value("car"), Some("bike"));
     assert_eq!(env.value("bare"), Some(""));
     assert_eq!(env.value("fo"), None);

@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
-
 use expect_test::{Expect, expect};
 
 use super::super::ast::{Command, Dockerfile, Escape, Instruction, Word};
+use super::super::env::Environment;
 use super::super::mount::{Mount, Owner, Sharing};
 use super::super::words::Variables;
-use super::super::{parse, parse_trigger};
+use super::super::{parse, parse_trigger, syntax};
 
 fn read(text: &str) -> Dockerfile {
     parse(text.as_bytes()).unwrap_or_else(|mistakes| panic!("{mistakes}"))
@@ -21,7 +20,7 @@ fn check(line: &str, want: Expect) {
 }
 
 fn expanded(line: &str, env: &[(&str, &str)]) -> String {
-    let env: BTreeMap<String, String> = env.iter().map(|&(a, b)| (a.to_owned(), b.to_owned())).collect();
+    let env = Environment::of_pairs(env.iter().map(|(name, value)| format!("{name}={value}"))).unwrap();
     match instruction(line).expand(&mut Variables::new(Escape::Backslash, &env)) {
         Ok(instruction) => format!("{instruction:?}"),
         Err(fault) => format!("error: {fault}"),
@@ -224,7 +223,7 @@ type=cache,ro=2,target=/x";
 fn mounts_are_read_when_they_are_expanded() {
     let mount = |text: &str| {
         let Instruction::Run(run) = instruction(&format!("RUN --mount={text} x")) else { panic!() };
-        let env: BTreeMap<String, String> = [("T".to_owned(), "cache".to_owned())].into();
+        let env = Environment::of_pairs(["T=cache"]).unwrap();
         run.mounts[0].expand(&mut Variables::new(Escape::Backslash, &env)).map_err(|fault| fault.to_string())
     };
     let cache = |id: &str, target: &str| Mount::Cache {
@@ -308,4 +307,25 @@ fn spans_are_bytes_of_the_text() {
     assert_eq!(at(file.stages[0].from.span), "FROM x");
     let spans: Vec<&str> = file.stages[0].instructions.iter().map(|instruction| at(instruction.span)).collect();
     assert_eq!(spans, ["RUN <<A\nb\nA\n", "USER c"]);
+}
+
+#[test]
+fn a_file_may_name_who_reads_it() {
+    for (text, want) in [
+        ("# syntax=a/b:1 c\nFROM x", Some(("a/b:1", 1))),
+        ("\u{feff}#check=skip=all\n#Syntax = a\n", Some(("a", 2))),
+        ("#!/usr/bin/x\n# syntax=a\n", Some(("a", 2))),
+        ("//syntax=a\nanything", Some(("a", 1))),
+        ("{\"syntax\": \"a\", \"b\": [1]}", Some(("a", 1))),
+        ("\n# syntax=a\n", None),
+        ("# a comment\n# syntax=a\n", None),
+        ("# unknown=1\n# syntax=a\n", None),
+        ("{\"syntax\": 1}", None),
+        ("", None),
+    ] {
+        assert_eq!(syntax(text.as_bytes()), want.map(|(image, line): (&str, u32)| (image.to_owned(), line)), "{text}");
+    }
+    let file = read("#!/usr/bin/x\n# check=skip=all\n# escape=`\nFROM x\nRUN a \\\n b\n");
+    assert!(file.directives.check.is_some());
+    assert_eq!(file.directives.escape, Escape::Backslash);
 }

@@ -95,6 +95,7 @@ FROM a b
 FROM a AS b c
 FROM
 RUN --network=x y
+RUN --network= y
 RUN --security=x y
 RUN --mount=from=$x y
 RUN --mount="a"b y
@@ -163,6 +164,7 @@ fn each_instruction_says_what_it_needs() {
         FROM requires either one or three arguments
         FROM requires either one or three arguments
         invalid network mode "x"
+        invalid network mode ""
         security "x" is not valid
         'from' doesn't support variable expansion, define alias stage instead
         "RUN --mount=\"a\"b y" is right
