@@ -75,8 +75,11 @@ struct GitDaemon {
 impl GitDaemon {
     fn serve(dir: &std::path::Path) -> GitDaemon {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = std::process::Command::new("git");
-        command.args(["daemon", "--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
+        // git itself would start it and stand between us.
+        let path = std::process::Command::new("git").arg("--exec-path").output().unwrap().stdout;
+        let program = std::path::Path::new(String::from_utf8_lossy(&path).trim()).join("git-daemon");
+        let mut command = std::process::Command::new(program);
+        command.args(["--export-all", "--reuseaddr", "--listen=127.0.0.1"]);
         command.arg(format!("--port={port}")).arg(format!("--base-path={}", dir.display())).arg(dir);
         let process = command.stderr(std::process::Stdio::null()).spawn().unwrap();
         let until = std::time::Instant::now() + std::time::Duration::from_secs(10);

@@ -61,13 +61,13 @@ fn config(kist: &Kist, image: &str, format: &str) -> String {
     kist.ok(&["image", "inspect", "--format", format, image])
 }
 
-/// The steps of a build and how each came by its result: `[2/3] RUN x: CACHED`.
+/// The steps of a build but for the images they begin with, and how each came by its result: `[2/3] RUN x: CACHED`.
 fn steps(out: &Output) -> Vec<String> {
     let mut names = std::collections::BTreeMap::new();
     let mut ends = Vec::new();
     for line in out.stderr.lines() {
         let Some((number, text)) = line.strip_prefix('#').and_then(|line| line.split_once(' ')) else { continue };
-        if text.starts_with('[') && !text.starts_with("[internal]") {
+        if text.starts_with('[') && !text.starts_with("[internal]") && !text.contains("] FROM ") {
             names.entry(number.to_owned()).or_insert_with(|| text.to_owned());
         }
         let end = text.split(' ').next().unwrap_or_default();
