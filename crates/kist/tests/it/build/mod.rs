@@ -84,5 +84,9 @@ fn steps(out: &Output) -> Vec<String> {
 fn leftovers(kist: &Kist) -> Vec<PathBuf> {
     let below = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let builds = below(kist.run_root().join("builds")).filter(|path| !path.ends_with("steps"));
-    below(kist.root().join("drafts")).chain(builds).chain(below(kist.root().join("build-cache/tmp"))).collect()
+    // What was never finished, and what passes through, is the collector's to take away.
+    let is_passing = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let is_whole = |path: &PathBuf| !is_passing(path) && path.join("draft.json").exists();
+    let drafts = below(kist.root().join("drafts")).filter(is_whole);
+    drafts.chain(builds).chain(below(kist.root().join("build-cache/tmp"))).collect()
 }
