@@ -20,9 +20,20 @@ impl Solver<'_> {
             platform: target.platform.clone(),
             config: config(self.plan, target, &layers, made),
             chains: layers.chains,
-            materials: self.plan.images.clone(),
+            materials: self.materials(made),
             steps: self.steps(made),
         })
+    }
+
+    /// Images and downloads. What was cloned is known by a commit, which is no digest of files.
+    fn materials(&self, made: &[Made]) -> Vec<(String, Digest)> {
+        let mut materials = self.plan.images.clone();
+        for (step, made) in self.plan.steps.iter().zip(made) {
+            if let (What::Http(http), Made::Download(download)) = (&step.what, made) {
+                materials.push((http.url.clone(), download.digest.clone()));
+            }
+        }
+        materials
     }
 
     fn steps(&self, made: &[Made]) -> Vec<(Digest, String, Option<ChainId>)> {
