@@ -1,6 +1,7 @@
 //! Builds that die.
 
 use rustix::process::Signal;
+use testkit::{Fault, Faults, for_each_fault, for_each_kill};
 
 use super::*;
 
@@ -46,4 +47,41 @@ fn a_failure_ends_what_goes_on_beside_it() {
     assert!(out.stderr.contains("CANCELED"), "{}", out.stderr);
     assert!(out.stderr.ends_with("did not complete successfully: exit code: 3\n"), "{}", out.stderr);
     assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+}
+
+/// A build, hit at each of its acts in turn, all with one engine: what one round leaves meets the next, which builds the same image as ever.
+fn each_act(fault: Fault) -> usize {
+    let kist = busybox();
+    let text = "FROM busybox\nCOPY a /a\nRUN --network=none --mount=type=cache,target=/c cat /a > /b\n";
+    let dir = context(&kist, "ctx", &[("Dockerfile", text), ("a", "a")]);
+    let whole = image(&kist, &[], &dir);
+    let round = |faults: &Faults| {
+        let out = kist.run_with_faults(&["build", "-q", "--no-cache", "-t", "x", &dir], faults);
+        assert!(!out.stderr.contains("panicked"), "{}", out.stderr);
+        if out.code == 0 {
+            assert_eq!(out.stdout.trim(), whole);
+        }
+        // What a command that was hit still holds, its monitor gives back when it learns of that.
+        assert_eq!(image(&kist, &["--no-cache"], &dir), whole);
+        kist.wait_until("nothing of the build is left", |kist| {
+            kist.ok(&["ps"]);
+            leftovers(kist).is_empty()
+        });
+    };
+    let acts = if fault == Fault::Kill { for_each_kill(round) } else { for_each_fault(fault, round) };
+    kist.ok(&["image", "prune", "-f"]);
+    assert_eq!(std::fs::read_dir(kist.root().join("drafts")).unwrap().count(), 0);
+    assert_eq!(kist.ok(&["system", "check"]), "everything is as it should be");
+    acts
+}
+
+#[test]
+fn a_build_killed_at_each_act_leaves_nothing() {
+    let acts = each_act(Fault::Kill);
+    assert!(acts > 10, "{acts} acts");
+}
+
+#[test]
+fn a_build_without_space_at_each_act_leaves_nothing() {
+    each_act(Fault::NoSpace);
 }

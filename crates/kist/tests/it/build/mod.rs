@@ -61,13 +61,13 @@ fn config(kist: &Kist, image: &str, format: &str) -> String {
     kist.ok(&["image", "inspect", "--format", format, image])
 }
 
-/// The steps of a build and how each came by its result: `[2/3] RUN x: CACHED`.
+/// The steps of a build but for the images they begin with, and how each came by its result: `[2/3] RUN x: CACHED`.
 fn steps(out: &Output) -> Vec<String> {
     let mut names = std::collections::BTreeMap::new();
     let mut ends = Vec::new();
     for line in out.stderr.lines() {
         let Some((number, text)) = line.strip_prefix('#').and_then(|line| line.split_once(' ')) else { continue };
-        if text.starts_with('[') && !text.starts_with("[internal]") {
+        if text.starts_with('[') && !text.starts_with("[internal]") && !text.contains("] FROM ") {
             names.entry(number.to_owned()).or_insert_with(|| text.to_owned());
         }
         let end = text.split(' ').next().unwrap_or_default();
@@ -84,5 +84,9 @@ fn steps(out: &Output) -> Vec<String> {
 fn leftovers(kist: &Kist) -> Vec<PathBuf> {
     let below = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
     let builds = below(kist.run_root().join("builds")).filter(|path| !path.ends_with("steps"));
-    below(kist.root().join("drafts")).chain(builds).chain(below(kist.root().join("build-cache/tmp"))).collect()
+    // What was never finished, and what passes through, is the collector's to take away.
+    let is_passing = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+    let is_whole = |path: &PathBuf| !is_passing(path) && path.join("draft.json").exists();
+    let drafts = below(kist.root().join("drafts")).filter(is_whole);
+    drafts.chain(builds).chain(below(kist.root().join("build-cache/tmp"))).collect()
 }
