@@ -382,6 +382,7 @@ fn what_is_not_there_is_told_before_anything_runs() {
         --------------------
            1 |     FROM scratch
            2 | >>> RAN x
+             |     ^^^
            3 |     
         --------------------
     "#]]
@@ -585,6 +586,43 @@ fn add_brings_what_is_elsewhere() {
     let wrong = format!("FROM scratch\nADD --checksum=sha256:{} https://h/x /\n", "0".repeat(64));
     let (error, _) = site.build(&wrong).unwrap_err();
     assert!(error.to_string().contains("digest mismatch"), "{error}");
+}
+
+#[test]
+fn what_is_not_allowed_is_refused() {
+    let site = site();
+    let text = "FROM base:1\nRUN --network=host write /x 1\n";
+    assert_eq!(site.build(text).unwrap_err().0.to_string(), "network.host is not allowed");
+    let mut request = site.request(text);
+    request.allow.insert("network.host".into());
+    site.build_of(&request).unwrap();
+    let insecure = site.build("FROM base:1\nRUN --security=insecure true\n").unwrap_err().0;
+    assert_eq!(insecure.to_string(), "security.insecure is not allowed");
+}
+
+#[test]
+fn a_context_may_be_what_a_stage_begins_with() {
+    let site = site();
+    site.write("a", "a");
+    site.root.write("named/b", "b");
+    site.root.write("named/.dockerignore", "hidden");
+    site.root.write("named/hidden", "no");
+    let mut request = site.request("FROM files\nRUN write /c 1\nCOPY --from=files b /d\n");
+    request.named_contexts.insert("files".into(), BuildContext::Directory(site.root.join("named")));
+    let (variant, _) = site.build_of(&request).unwrap();
+    let texts = ["b", "c", "d", "hidden"].map(|name| site.read(&variant, name));
+    assert_eq!(texts.map(|text| text.unwrap_or_default()), ["b", "1", "b", ""]);
+    let layers = variant.config.history.iter().filter(|entry| !entry.empty_layer).count();
+    assert_eq!(layers, variant.config.rootfs.diff_ids.len());
+}
+
+#[test]
+fn checks_warn_and_may_end_a_build() {
+    let site = site();
+    let (_, told) = site.build("FROM base:1\nCMD run\n").unwrap();
+    assert!(told.contains("! JSONArgsRecommended: "), "{told}");
+    let (error, _) = site.build("# check=error=true\nFROM base:1\nCMD run\n").unwrap_err();
+    assert_eq!(error.to_string(), "lint violation found for rules: JSONArgsRecommended");
 }
 
 #[test]
