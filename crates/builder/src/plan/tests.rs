@@ -667,7 +667,10 @@ fn a_small_file_does_not_make_a_large_plan() {
     );
     let big = "a".repeat(60_000);
     let runs = "RUN x\n".repeat(5000);
-    refused(&format!("FROM alpine\nENV A={big}\n{runs}"), expect!["555: the history and variables of this Dockerfile take more than 32 MB"]);
+    refused(
+        &format!("FROM alpine\nENV A={big}\n{runs}"),
+        expect!["555: the history and variables of this Dockerfile take more than 32 MB"],
+    );
     let stages: String = (1..1000).map(|at| format!("FROM s{} AS s{at}\nENV A{at}=x\n", at - 1)).collect();
     refused(
         &format!("FROM scratch AS s0\n{stages}"),
