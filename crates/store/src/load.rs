@@ -280,7 +280,9 @@ fn plain(mut archive: File, spool: &Ingest) -> Result<File, LoadError> {
     let (compression, mut bytes) = layer::decompress(&mut packed, Ratio::GUARDED).map_err(LoadError::Packed)?;
     match compression {
         Compression::None => Ok(archive),
-        Compression::Gzip | Compression::Zstd => copy(&mut bytes, spool, "plain"),
+        Compression::Gzip | Compression::Zstd | Compression::Bzip2 | Compression::Xz => {
+            copy(&mut bytes, spool, "plain")
+        }
     }
 }
 

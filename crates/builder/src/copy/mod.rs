@@ -162,7 +162,6 @@ fn unpacked(place: &Place<'_>, tree: &Tree, picked: &Picked) -> Result<bool, Fil
     let opened = open_file(dir.as_fd(), name).map_err(failed)?;
     let (file, stat) = opened.ok_or_else(|| FilesError::Changed(paths::show(&picked.real)))?;
     writer_check(&stat, picked)?;
-    refuse_unreadable(&file, name)?;
     if !is_archive(&file) {
         return Ok(false);
     }
@@ -173,18 +172,6 @@ fn unpacked(place: &Place<'_>, tree: &Tree, picked: &Picked) -> Result<bool, Fil
 
 fn writer_check(stat: &rustix::fs::Stat, picked: &Picked) -> Result<(), FilesError> {
     write::unchanged(stat, &picked.entries[0], &picked.real)
-}
-
-/// Better than to copy what BuildKit would unpack.
-fn refuse_unreadable(file: &File, name: &[u8]) -> Result<(), FilesError> {
-    let name = String::from_utf8_lossy(name);
-    let is_tar = [".tar.xz", ".txz", ".tar.bz2", ".tbz2", ".tbz"].iter().any(|end| name.ends_with(end));
-    match store::layer::decompress(file, store::layer::Ratio::GUARDED) {
-        Err(store::layer::LayerError::Compression(how)) if is_tar => Err(FilesError::Refused(format!(
-            "cannot unpack {name}: archives compressed with {how} are not read; pack it with gzip or zstd, or unpack it in a RUN"
-        ))),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 #[cfg(test)]

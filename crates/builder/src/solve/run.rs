@@ -26,6 +26,10 @@ use crate::{Ended, Mounted, Run, RunDefaults, Stream};
 
 /// So much of the end of a command's output is told with its failure.
 const OUTPUT_BYTES: usize = 16 << 10;
+/// The specification of reproducible-builds.org.
+const EPOCH: &str = "SOURCE_DATE_EPOCH=";
+/// 1980: zip archives know nothing before it, and who writes them fails.
+const EARLIEST_S: i64 = 315_532_800;
 
 /// Where sockets of agents lie.
 const AGENTS: &str = "/run/buildkit/ssh_agent.";
@@ -181,6 +185,11 @@ impl<'s> Solver<'s> {
     ) -> Result<Run, StepError> {
         let mut env = step.env.clone();
         env.extend(step.proxy.iter().cloned());
+        // Tools that write times down write this one, as that of files will be.
+        let epoch_s = step.epoch.ns() / 1_000_000_000;
+        if epoch_s >= EARLIEST_S && !env.iter().any(|line| line.starts_with(EPOCH)) {
+            env.push(format!("{EPOCH}{epoch_s}"));
+        }
         let (mut mounts, mut agents) = (Vec::new(), 0);
         for (mount, files) in step.mounts.iter().zip(&todo.mounts) {
             let what = match &mount.what {

@@ -17,6 +17,10 @@ pub enum Compression {
     Gzip,
     /// zstd, of one frame or many.
     Zstd,
+    /// bzip2, of one stream or many.
+    Bzip2,
+    /// xz, of one stream or many.
+    Xz,
 }
 
 /// How many times larger a layer may become by decompressing: a guard against bombs.
@@ -55,26 +59,28 @@ pub fn decompress<'a, R: Read + Send + 'a>(
         first.extend_from_slice(&have[..take]);
         input.consume(take);
     }
-    let compression = sniff(&first)?;
+    let compression = sniff(&first);
     let input = io::Cursor::new(first).chain(input);
     let bytes: Box<dyn Read + Send + 'a> = match compression {
         Compression::None => return Ok((compression, Box::new(input))),
         Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(input).map_err(failed)?),
+        Compression::Bzip2 => Box::new(bzip2::read::MultiBzDecoder::new(input)),
+        Compression::Xz => Box::new(lzma_rust2::XzReader::new(input, true)),
     };
     Ok((compression, Box::new(Guarded { inner: bytes, ratio, taken, given: 0 })))
 }
 
-fn sniff(first: &[u8]) -> Result<Compression, LayerError> {
+fn sniff(first: &[u8]) -> Compression {
     // A zstd stream may begin with a skippable frame (zstd:chunked, seekable).
     let skippable = matches!(first, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
     match first {
-        [0x1f, 0x8b, ..] => Ok(Compression::Gzip),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Ok(Compression::Zstd),
-        _skippable if skippable => Ok(Compression::Zstd),
-        [b'B', b'Z', b'h', ..] => Err(LayerError::Compression("bzip2")),
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => Err(LayerError::Compression("xz")),
-        _plain => Ok(Compression::None),
+        [0x1f, 0x8b, ..] => Compression::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+        _skippable if skippable => Compression::Zstd,
+        [b'B', b'Z', b'h', ..] => Compression::Bzip2,
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Compression::Xz,
+        _plain => Compression::None,
     }
 }
 

@@ -69,9 +69,6 @@ pub enum LayerError {
     /// A bound of [`Limits`] or [`Ratio`] was crossed.
     #[error("the layer is larger than allowed: {0}")]
     TooLarge(String),
-    /// The bytes are compressed in a way that layers are not.
-    #[error("a layer compressed with {0} is not read: decompress it first, or use gzip or zstd")]
-    Compression(&'static str),
     /// There is a directory where the archive has something else, or the other way round, and it shall stay.
     #[error("cannot overwrite {} {:?} with {}", .coming.instead_of(), crate::tar::show(.path), .coming.word())]
     Clash {

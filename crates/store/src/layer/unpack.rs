@@ -405,7 +405,6 @@ impl<'d, 'r> Unpack<'d, 'r> {
             LayerError::Refused { ref why, .. } => refused(why),
             LayerError::Tar(_)
             | LayerError::TooLarge(_)
-            | LayerError::Compression(_)
             | LayerError::Io { .. }
             | LayerError::Recipe(_)
             | LayerError::Clash { .. }

@@ -147,10 +147,8 @@ pub(super) fn refusal(error: LayerError, dir: &[u8]) -> Error {
         }
         LayerError::Refused { entry, why } => Error::Invalid(format!("invalid archive entry {entry:?}: {why}")),
         LayerError::Io { act, entry, source } => Error::Io(format!("{act} {entry}"), source),
-        error @ (LayerError::Tar(_)
-        | LayerError::TooLarge(_)
-        | LayerError::Compression(_)
-        | LayerError::Recipe(_)
-        | LayerError::Changed { .. }) => Error::other("reading the archive")(error),
+        error @ (LayerError::Tar(_) | LayerError::TooLarge(_) | LayerError::Recipe(_) | LayerError::Changed { .. }) => {
+            Error::other("reading the archive")(error)
+        }
     }
 }
