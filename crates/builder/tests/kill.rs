@@ -21,7 +21,8 @@ use testkit::{Root, for_each_kill};
 const ROOT: &str = "KIST_BUILDER_TEST_ROOT";
 const HANGS: &str = "KIST_BUILDER_TEST_HANGS";
 
-const TEXT: &str = "FROM scratch AS one\nCOPY a /a\nRUN --mount=type=cache,target=/c write\nFROM scratch\nCOPY --from=one /a /b\n";
+const TEXT: &str =
+    "FROM scratch AS one\nCOPY a /a\nRUN --mount=type=cache,target=/c write\nFROM scratch\nCOPY --from=one /a /b\n";
 
 /// Writes `/ran`; or never ends, and says that it began by the file `began`.
 struct Hand<'a> {

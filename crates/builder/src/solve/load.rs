@@ -19,7 +19,7 @@ use crate::dockerfile::ast;
 use crate::dockerfile::{MAX_BYTES, parse};
 use crate::ignore::{self, Patterns};
 use crate::plan::git_source;
-use crate::{BuildContext, Dockerfile, Git, Machine, Request};
+use crate::{BuildContext, Dockerfile, Machine, Request};
 
 /// The name of the context that `COPY` without `--from` means.
 pub(crate) const MAIN: &str = "context";
@@ -201,16 +201,11 @@ impl<'a> Contexts<'a> {
                 .build_args
                 .get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")
                 .is_some_and(|said| said == "1" || said == "true");
-            let wanted = Git {
-                remote: checkout.remote.clone(),
-                reference: checkout.reference.clone().or(checkout.checksum.clone()),
-                keep_git_dir: checkout.keep_git_dir || keep,
-                submodules: checkout.submodules,
-            };
+            let mut wanted = checkout.wanted();
+            wanted.keep_git_dir |= keep;
             self.report.during(&format!("[internal] load git source {url}"), |shown| {
-                self.machine
-                    .git(&wanted, &into, &|bytes| shown.log(2, bytes))
-                    .map_err(|e| BuildError::refused(told(&e)))
+                let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
+                checkout.is_of(&commit.map_err(|e| BuildError::refused(told(&e)))?).map_err(BuildError::refused)
             })?;
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));
         }

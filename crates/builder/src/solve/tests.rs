@@ -301,14 +301,17 @@ fn what_did_not_change_is_not_done_again() {
     assert_eq!(site.ran(), Vec::<String>::new());
     site.write("b", "other");
     let (_, told) = site.build(SIX).unwrap();
-    check_steps(&told, expect![[r#"
+    check_steps(
+        &told,
+        expect![[r#"
         [1/6] FROM docker.io/library/base:1 DONE
         [2/6] WORKDIR /app CACHED
         [3/6] COPY a . CACHED
         [4/6] RUN write /app/out 1 CACHED
         [5/6] COPY b c ./d/ DONE
         > a
-        [6/6] RUN cat /app/a DONE"#]]);
+        [6/6] RUN cat /app/a DONE"#]],
+    );
     // The next step's input is what it was if its files are: the command ran on others.
     assert_eq!(site.ran(), ["cat /app/a"]);
 }

@@ -31,7 +31,7 @@ use spec::resources::Resources;
 use super::mounts::{self, Made};
 use super::stubs::Stubs;
 use crate::bundle::{self, Facts};
-use crate::container::{visit};
+use crate::container::visit;
 use crate::error::Error;
 use crate::facts;
 use crate::host::Host;
