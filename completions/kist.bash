@@ -838,17 +838,13 @@ _kist() {
             return 0
             ;;
         kist__subcmd__builder__subcmd__du)
-            opts="-h --help --builder --filter --verbose"
+            opts="-h --help --builder --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --builder)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1300,17 +1296,13 @@ _kist() {
             return 0
             ;;
         kist__subcmd__buildx__subcmd__du)
-            opts="-h --help --builder --filter --verbose"
+            opts="-h --help --builder --verbose"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --builder)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --filter)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

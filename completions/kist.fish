@@ -573,7 +573,6 @@ complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subco
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l rm -d ' (default true)'
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from build" -l squash -d ''
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l builder -d 'Override the configured builder instance' -r
-complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values' -r
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l help
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -s h
 complete -c kist -n "__fish_kist_using_subcommand builder; and __fish_seen_subcommand_from du" -l verbose -d 'Provide a more verbose output'
@@ -704,7 +703,6 @@ complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcom
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l rm -d ' (default true)'
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from b" -l squash -d ''
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l builder -d 'Override the configured builder instance' -r
-complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l filter -d 'Provide filter values' -r
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l help
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -s h
 complete -c kist -n "__fish_kist_using_subcommand buildx; and __fish_seen_subcommand_from du" -l verbose -d 'Provide a more verbose output'

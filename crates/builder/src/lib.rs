@@ -5,13 +5,18 @@
 //! - `plan` makes steps of instructions (pure); `key` says what a step is known by; `cache` keeps results.
 //! - `context` and `copy` are the files: what is copied, and what it is known by.
 //! - [`solve`] does it. What it cannot do itself (images of registries, running a command, fetching) it asks a [`Machine`].
+//! - [`attest`] says how an image was made and what is in it.
+//! - [`exchange`] takes results of builds to other machines, and brings theirs.
 //! - [`progress`] is what happens meanwhile, in BuildKit's words.
 
+pub mod attest;
 pub mod cache;
 pub mod check;
 pub mod context;
 pub mod copy;
 pub mod dockerfile;
+pub mod exchange;
+mod fields;
 pub mod ignore;
 mod key;
 mod machine;
@@ -23,6 +28,7 @@ mod solve;
 pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
 pub use plan::PlanError;
 pub use request::{
-    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, Max, NoCache, Pull, Request, RunDefaults, Secret, Variant,
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, NoCache, Pull, Request, RunDefaults, Secret,
+    Variant,
 };
 pub use solve::{BuildError, FailedStep, Place, Read, Source, build, read};

@@ -11,6 +11,7 @@ use spec::image::ImageConfig;
 use spec::platform::Platform;
 use store::Image;
 
+use crate::exchange::Foreign;
 use crate::progress::Progress;
 
 /// The engine, as the builder sees it. Asked from several threads at once.
@@ -30,6 +31,15 @@ pub trait Machine: Sync {
         let image = self.image(wanted, on)?;
         let digest = image.manifest.map(|manifest| manifest.digest.0);
         Ok(Described { digest, config: image.config })
+    }
+
+    /// The build caches that `name` means for this platform, with their layers where they are: in a registry, or in an image that is here.
+    ///
+    /// # Errors
+    /// The registry's; it is something else.
+    fn cache(&self, name: &str, platform: &Platform) -> Result<Vec<Foreign>, MachineError> {
+        let _ = (name, platform);
+        Ok(Vec::new())
     }
 
     /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and

@@ -8,6 +8,8 @@ use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::time::Time;
 
+use crate::attest::provenance::Material;
+
 /// All that is asked of one build; complete, without defaults.
 #[derive(Debug)]
 pub struct Request {
@@ -151,6 +153,8 @@ pub enum Max {
 pub struct Built {
     /// In the order they were asked for.
     pub variants: Vec<Variant>,
+    /// What the Dockerfile is called, and its text.
+    pub dockerfile: (String, Vec<u8>),
 }
 
 /// The result for one platform. Its layers are in the store and kept by the build cache.
@@ -162,8 +166,27 @@ pub struct Variant {
     pub config: ImageConfig,
     /// Its layers, lowest first.
     pub chains: Vec<ChainId>,
-    /// What it was made of: base images and URLs with their digests, for the provenance.
-    pub materials: Vec<(String, Digest)>,
-    /// What each step was: digest, name, and the layer it made, for provenance and cache export.
-    pub steps: Vec<(Digest, String, Option<ChainId>)>,
+    /// What it was made of: base images, downloads and repositories with their digests, for the provenance.
+    pub materials: Vec<Material>,
+    /// What each step was, each after those it needs: for provenance and cache export.
+    pub steps: Vec<DoneStep>,
+}
+
+/// A step that was done, or whose result was known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoneStep {
+    /// What it is shown by.
+    pub digest: Digest,
+    /// `[build 2/5] RUN make`.
+    pub name: String,
+    /// Digests of those it needs.
+    pub inputs: Vec<Digest>,
+    /// What its result is known by in the cache; nothing for what has none, as images and contexts.
+    pub keys: Vec<Digest>,
+    /// All its files: the highest layer, if it has any.
+    pub top: Option<ChainId>,
+    /// Lines of the Dockerfile that say so, both ends included.
+    pub lines: Option<(u32, u32)>,
+    /// A command that could reach a network.
+    pub has_network: bool,
 }

@@ -186,6 +186,10 @@ pub struct ImageConfig {
     /// Docker's free text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
+    /// Which steps made its layers, for other builds (`--cache-to type=inline`). Written and never read here, so that what is made of an
+    /// image does not inherit it: `builder::exchange::inline`.
+    #[serde(rename = "kist.build-cache.v1", skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub build_cache: Option<serde_json::Value>,
 }
 
 impl ImageConfig {

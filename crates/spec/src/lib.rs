@@ -2,6 +2,7 @@
 //! no environment. Everything here is parsed once, at the door; after that the type is the proof.
 
 pub mod address;
+pub mod attestation;
 pub mod bundle;
 pub mod capability;
 pub mod container;
@@ -12,6 +13,7 @@ pub mod image;
 pub mod mount;
 pub mod network;
 pub mod platform;
+pub mod purl;
 pub mod reference;
 pub mod resources;
 pub mod seccomp;

@@ -122,6 +122,7 @@ impl Store {
         }
         let _held = self.lock_images()?;
         self.forget_origins(&|hex| reached.origins.contains(hex))?;
+        self.forget_attested(&self.ids()?)?;
         for dir in [self.images_dir(), self.names_dir()] {
             doomed.paths.extend(list(&dir)?.into_iter().filter(|name| is_temporary(name)).map(|name| dir.join(name)));
         }
@@ -153,6 +154,8 @@ impl Store {
             reached.origins.extend(image.config.rootfs.diff_ids.iter().map(|diff_id| diff_id.0.hex().to_owned()));
             reached.blobs.insert(id.0.hex().to_owned());
             reached.blobs.extend(image.manifest.map(|manifest| manifest.digest.0.hex().to_owned()));
+            let said = self.attested_record(&id)?.map(|record| record.predicates).unwrap_or_default();
+            reached.blobs.extend(said.into_iter().map(|said| said.blob.digest.0.hex().to_owned()));
         }
         for name in list(&self.drafts_dir())? {
             if is_passing(&name) {

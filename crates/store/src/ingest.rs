@@ -146,7 +146,7 @@ impl Store {
         Ok(Loaded { id, names: plan.names, renamed })
     }
 
-    fn put_blob(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), StoreError> {
+    pub(crate) fn put_blob(&self, descriptor: &Descriptor, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.blob(&descriptor.digest.0);
         // Read, not only looked for: a damaged one is mended by loading the image again.
         if fs::read(&path).is_ok_and(|there| there == bytes) {

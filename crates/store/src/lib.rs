@@ -5,6 +5,7 @@
 //! assembled again from the directories when somebody wants them.
 
 mod archive;
+mod attested;
 mod build;
 mod changes;
 mod check;
@@ -17,6 +18,7 @@ mod import;
 mod ingest;
 pub mod layer;
 mod load;
+mod lone;
 mod mount;
 mod origin;
 mod pack;
@@ -42,13 +44,14 @@ pub use copy::{copy, dress};
 pub use driver::LayerTar;
 pub use image::{HistoryRow, Image, Names, ResolveError};
 pub use load::{Load, LoadEvent, Loaded};
+pub use lone::LoneLayer;
 pub use mount::{Floor, Mount, MountError, MountImage};
 pub use origin::Origin;
 pub use pack::PackError;
 pub use places::Places;
 pub use receive::{Incoming, Layer, Open, Receiving, describe, read_manifest};
 pub use remove::{Remove, RemoveError, Removed, Several};
-pub use save::SaveError;
+pub use save::{SaveError, Saved};
 pub use step::{Step, StepLayer, StepRecord};
 pub use store::{Store, StoreError};
 pub use usage::{ImageUsage, StepUsage, Usage};

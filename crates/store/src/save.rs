@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Read, Write};
 
 use serde::Serialize;
+use spec::attestation::{self, DamagedPredicate, Predicate};
 use spec::digest::{Algorithm, BlobDigest, Digest};
 use spec::image::{Descriptor, Index, Manifest, media};
 use spec::reference::Reference;
@@ -35,9 +36,23 @@ pub enum SaveError {
         /// What it is.
         got: Digest,
     },
+    /// What is said about an image.
+    #[error(transparent)]
+    Attestation(#[from] DamagedPredicate),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// An image to be saved.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// Which one.
+    pub image: Image,
+    /// What it is called in the archive.
+    pub names: Vec<Reference>,
+    /// What is said about it.
+    pub predicates: Vec<Predicate>,
 }
 
 /// An item of `manifest.json`.
@@ -55,14 +70,19 @@ impl Store {
     /// # Errors
     /// [`SaveError`].
     pub fn save(&self, names: &[&str], out: impl Write) -> Result<(), SaveError> {
-        self.save_these(&self.asked(names)?, out)
+        let mut images = Vec::new();
+        for (image, names) in self.asked(names)? {
+            let predicates = self.attested(&image.id)?;
+            images.push(Saved { image, names, predicates });
+        }
+        self.save_these(&images, out)
     }
 
-    /// The same of these images under these names, whether or not they are images of this store; their layers must be here and kept.
+    /// The same of these, whether or not they are images of this store; their layers must be here and kept.
     ///
     /// # Errors
     /// [`SaveError`].
-    pub fn save_these(&self, images: &[(Image, Vec<Reference>)], out: impl Write) -> Result<(), SaveError> {
+    pub fn save_these(&self, images: &[Saved], out: impl Write) -> Result<(), SaveError> {
         // Until the last byte is written nobody shall collect what is being read.
         let _held = self.share()?;
         let mut archive =
@@ -71,9 +91,9 @@ impl Store {
             archive.dir(dir)?;
         }
         let (mut index, mut items) = (Vec::new(), Vec::new());
-        for (image, names) in images {
+        for Saved { image, names, predicates } in images {
             let manifest = self.save_image(&mut archive, image)?;
-            index.extend(entries(&manifest, names));
+            index.extend(entries(&archive.attest(manifest, image, names, predicates)?, names));
             let layers = image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect();
             let tags: Vec<_> = names.iter().map(Reference::familiar).collect();
             let repo_tags = (!tags.is_empty()).then_some(tags);
@@ -204,6 +224,26 @@ impl<W: Write> Archive<W> {
 
     fn blob(&mut self, digest: &Digest, bytes: &[u8]) -> Result<(), SaveError> {
         if self.written.insert(digest.clone()) { self.file(&member(digest), bytes) } else { Ok(()) }
+    }
+
+    /// What is said about an image, beside it. Answers what the image's names point to: its manifest, or an index of it and of that.
+    fn attest(
+        &mut self,
+        manifest: Descriptor,
+        image: &Image,
+        names: &[Reference],
+        predicates: &[Predicate],
+    ) -> Result<Descriptor, SaveError> {
+        if predicates.is_empty() {
+            return Ok(manifest);
+        }
+        let platform = image.config.platform();
+        let said = attestation::attest(&manifest, &platform, names, predicates)?;
+        let (index, bytes) = attestation::index(&[(manifest, platform)], std::slice::from_ref(&said.manifest.0));
+        for (descriptor, bytes) in said.blobs.iter().chain([&said.manifest, &(index.clone(), bytes)]) {
+            self.blob(&descriptor.digest.0, bytes)?;
+        }
+        Ok(index)
     }
 
     fn file(&mut self, path: &str, mut bytes: &[u8]) -> Result<(), SaveError> {

@@ -126,6 +126,14 @@ impl Store {
         self.origins_dir().join(format!("{}.json", layer.0.hex()))
     }
 
+    pub(crate) fn attested_dir(&self) -> PathBuf {
+        self.root.join("images/attested")
+    }
+
+    pub(crate) fn attested_file(&self, id: &ImageId) -> PathBuf {
+        self.attested_dir().join(format!("{}.json", id.0.hex()))
+    }
+
     /// Where blobs are while they come: `docs/formats/partial.md`.
     #[must_use]
     pub fn partial_dir(&self) -> PathBuf {

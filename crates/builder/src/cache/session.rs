@@ -153,10 +153,14 @@ fn lives(home: &Home, build: &str) -> bool {
 /// the next build.
 #[must_use]
 pub fn may_have_died(home: &Home) -> bool {
+    let is_held_by_nobody = |lock: &Path| match Lock::try_shared(lock) {
+        Ok(held) => held.is_some(),
+        // It died before it had one, or begins at this moment and will see that it was taken for dead.
+        Err(e) => e.kind() == io::ErrorKind::NotFound,
+    };
     fs::read_dir(builds(home)).is_ok_and(|entries| {
-        entries.filter_map(Result::ok).any(|entry| {
-            entry.file_name() != super::turn::STEPS
-                && matches!(Lock::try_shared(&entry.path().join("lock")), Ok(Some(_)))
-        })
+        entries
+            .filter_map(Result::ok)
+            .any(|entry| entry.file_name() != super::turn::STEPS && is_held_by_nobody(&entry.path().join("lock")))
     })
 }

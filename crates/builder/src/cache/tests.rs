@@ -150,17 +150,17 @@ fn sessions_and_sweeps_at_once_leave_each_other_alone() {
 #[test]
 fn cache_mounts_outlive_their_users() {
     let place = place();
-    let first = mount(&place, "/root/.cache", Sharing::Shared);
+    let first = mount(&place, "/var/cache", Sharing::Shared);
     fs::write(first.path().join("a"), "1").unwrap();
     // Shared with another command, and not with one that wants it alone.
-    let second = mount(&place, "/root/.cache", Sharing::Shared);
+    let second = mount(&place, "/var/cache", Sharing::Shared);
     assert_eq!(first.path(), second.path());
-    let wants_alone = wanted("/root/.cache", Sharing::Locked);
+    let wants_alone = wanted("/var/cache", Sharing::Locked);
     let stopped = CacheMount::take(&place.store, &wants_alone, &mut || {}, &|| true);
     assert!(matches!(stopped, Err(CacheError::Cancelled)));
     first.used().unwrap();
     drop(second);
-    let alone = mount(&place, "/root/.cache", Sharing::Locked);
+    let alone = mount(&place, "/var/cache", Sharing::Locked);
     assert_eq!(fs::read_to_string(alone.path().join("a")).unwrap(), "1");
     // Another name is another mount.
     assert_ne!(mount(&place, "other", Sharing::Locked).path(), alone.path());
@@ -267,7 +267,7 @@ fn the_bound_takes_the_least_recently_used() {
 #[test]
 fn golden_mount_record() {
     let root = Root::new();
-    let text = r#"{"format":1,"record":{"id":"/root/.cache","created":"2026-01-02T15:04:05Z","last_used":"2026-01-02T15:04:06Z","uses":2,"disk_bytes":4096}}"#;
+    let text = r#"{"format":1,"record":{"id":"/var/cache","created":"2026-01-02T15:04:05Z","last_used":"2026-01-02T15:04:06Z","uses":2,"disk_bytes":4096}}"#;
     root.write("mount.json", text);
     let record: mounts::MountRecord = disk::read(root.path()).unwrap().unwrap();
     disk::write(root.path(), &record, disk::Durability::Volatile).unwrap();

@@ -28,16 +28,26 @@ impl Planner<'_> {
         if self.stages.all[at].done {
             return Ok(());
         }
-        self.begin_state(at);
+        self.begin_state(at)?;
         for number in 0..self.stages.all[at].commands.len() {
             let command = self.stages.all[at].commands[number].clone();
-            self.instruct(at, &command).map_err(|error| error.at(command.said.span))?;
+            let done = self.instruct(at, &command).and_then(|()| self.count(at));
+            done.map_err(|error| error.at(command.said.span))?;
         }
         Ok(())
     }
 
-    fn begin_state(&mut self, at: usize) {
+    /// What an instruction added: its line of history, and, as steps have them, all variables.
+    fn count(&mut self, at: usize) -> Result<(), PlanError> {
+        let state = &self.stages.all[at].state;
+        let line = state.image.history.last().and_then(|entry| entry.created_by.as_ref()).map_or(0, String::len);
+        let bytes = 256 + line + state.env.bytes();
+        self.spend(bytes)
+    }
+
+    fn begin_state(&mut self, at: usize) -> Result<(), PlanError> {
         if let Some(base) = self.stages.all[at].base {
+            self.spend(self.stages.all[base].state.bytes()).map_err(|error| error.at(self.stages.all[at].span))?;
             let base = &self.stages.all[base];
             let mut state = State { has_cmd: false, ..base.state.clone() };
             // Triggers are for those built on the image, and were pulled by this stage.
@@ -60,6 +70,7 @@ impl Planner<'_> {
         if !config.working_dir.is_empty() {
             config.working_dir = paths::workdir(&config.working_dir, &config.working_dir);
         }
+        Ok(())
     }
 
     fn instruct(&mut self, at: usize, command: &Command) -> Result<(), PlanError> {

@@ -19,6 +19,11 @@ impl Env {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
+    /// About what it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.iter().map(|(name, value)| 64 + name.len() + value.len()).sum()
+    }
+
     /// `NAME=value`.
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.iter().map(|(name, value)| format!("{name}={value}")).collect()

@@ -2,6 +2,7 @@
 
 use crate::dockerfile::ast::Span;
 use crate::dockerfile::error::Fault;
+use crate::dockerfile::suggest::Case;
 
 /// Why there is no plan.
 #[derive(Debug)]
@@ -26,6 +27,11 @@ impl PlanError {
         }
         self
     }
+}
+
+/// `message`, and the nearest of `options` if `word` is nearly one of them.
+pub(crate) fn suggesting<'o>(message: String, word: &str, options: impl IntoIterator<Item = &'o str>) -> String {
+    Fault::new(message).suggesting(word, options, Case::Sensitive).to_string()
 }
 
 impl std::fmt::Display for PlanError {

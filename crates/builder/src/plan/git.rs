@@ -1,6 +1,7 @@
 //! Whether a source of `ADD` is a git repository, and which part of it (BuildKit `dfgitutil`).
 
 use super::graph::Checkout;
+use crate::dockerfile::go::parse_bool;
 
 /// What a source says of a repository; none: it is no repository.
 pub(crate) fn parse(source: &str) -> Result<Option<Checkout>, String> {
@@ -59,9 +60,8 @@ fn read_query(checkout: &mut Checkout, query: &str) -> Result<(), String> {
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let switch = || match value {
-            "" | "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-            other => Err(format!("invalid {name} value: {}", super::go::quoted(other))),
+            "" => Ok(true),
+            value => parse_bool(value).ok_or_else(|| format!("invalid {name} value: {}", super::go::quoted(value))),
         };
         let prefixed = |prefix: &str| match value.starts_with(prefix) {
             true => value.to_owned(),

@@ -1,38 +1,8 @@
 //! How Go prints what goes into an image's history: tools and people compare these texts.
 
-use std::fmt::Write as _;
-
 use spec::image::Healthcheck;
 
-/// `%q` of a text.
-pub(crate) fn quoted(text: &str) -> String {
-    let mut out = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\u{7}' => out.push_str("\\a"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{b}' => out.push_str("\\v"),
-            c if u32::from(c) < 0x20 || c == '\u{7f}' => write_hex(&mut out, "x", 2, c),
-            c if c != ' ' && (c.is_control() || c.is_whitespace()) => match u32::from(c) {
-                0..=0xffff => write_hex(&mut out, "u", 4, c),
-                _ => write_hex(&mut out, "U", 8, c),
-            },
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn write_hex(out: &mut String, mark: &str, digits: usize, c: char) {
-    let _ = write!(out, "\\{mark}{:0digits$x}", u32::from(c));
-}
+pub(crate) use crate::dockerfile::go::quote as quoted;
 
 /// `%q` of a list: `["a" "b"]`.
 pub(crate) fn quoted_list(words: &[String]) -> String {
@@ -94,7 +64,6 @@ mod tests {
 
     #[test]
     fn as_go_prints() {
-        assert_eq!(quoted("a \"b\"\n\u{1}é\u{a0}"), r#""a \"b\"\n\x01é\u00a0""#);
         assert_eq!(quoted_list(&["/bin/sh".into(), "-c".into()]), r#"["/bin/sh" "-c"]"#);
         let check = |ns: i64, text: &str| assert_eq!(duration(ns), text);
         check(0, "0s");

@@ -152,6 +152,27 @@ pub(crate) enum RunFiles {
     Ssh { id: String, required: bool, owner: Bits },
 }
 
+impl RunMount {
+    /// The step whose files it shows.
+    fn from(&self) -> Tree {
+        match &self.what {
+            RunFiles::Tree { from, .. } | RunFiles::Cache { from, .. } => *from,
+            RunFiles::Script { .. } | RunFiles::Tmpfs { .. } | RunFiles::Secret { .. } | RunFiles::Ssh { .. } => None,
+        }
+    }
+}
+
+impl CopySource {
+    /// The step whose files it is.
+    fn from(&self) -> Tree {
+        match self {
+            CopySource::Paths { from, .. } => *from,
+            CopySource::Remote { from, .. } | CopySource::Repository(from) => Some(*from),
+            CopySource::Inline { .. } => None,
+        }
+    }
+}
+
 /// Mode, user, group, where they are said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Bits {
@@ -267,13 +288,14 @@ impl Graph {
 impl What {
     /// The steps it needs, each once.
     pub(crate) fn inputs(&self) -> Vec<StepId> {
-        let mut inputs = Vec::new();
-        // Visiting changes nothing here.
-        self.clone().each_input(&mut |id| {
-            if !inputs.contains(id) {
-                inputs.push(*id);
-            }
-        });
+        let mut inputs: Vec<StepId> = match self {
+            What::Image(_) | What::Context(_) | What::Http(_) | What::Git(_) => Vec::new(),
+            What::Directory(directory) => directory.on.into_iter().collect(),
+            What::Run(run) => run.on.into_iter().chain(run.mounts.iter().filter_map(RunMount::from)).collect(),
+            What::Copy(copy) => copy.onto.into_iter().chain(copy.sources.iter().filter_map(CopySource::from)).collect(),
+        };
+        let mut seen = std::collections::HashSet::new();
+        inputs.retain(|id| seen.insert(*id));
         inputs
     }
 

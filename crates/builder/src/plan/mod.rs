@@ -19,7 +19,6 @@ mod resolve;
 mod run;
 mod signal;
 mod stages;
-mod suggest;
 mod words;
 
 #[cfg(test)]
@@ -34,6 +33,7 @@ use spec::time::Time;
 
 pub(crate) use crate::Described;
 use crate::dockerfile::ast::Dockerfile;
+use crate::dockerfile::go::parse_bool;
 use crate::{MachineError, NoCache, Request, WantedImage};
 
 use env::Env;
@@ -75,6 +75,13 @@ pub(crate) struct Wanted {
     pub(crate) image: WantedImage,
     /// What this is called while it goes on.
     pub(crate) shown: String,
+}
+
+impl Wanted {
+    /// What is asked, told apart from all else that is.
+    pub(crate) fn name(&self) -> String {
+        format!("{}\0{}\0{}", self.shown, self.image.name, self.image.platform)
+    }
 }
 
 /// Who knows images.
@@ -136,7 +143,12 @@ struct Planner<'a> {
     stages: Stages,
     graph: &'a mut Graph,
     images: &'a mut Vec<(String, Digest)>,
+    /// So much more text may come of it.
+    budget_bytes: usize,
 }
+
+/// What nobody wrote by hand: a few kilobytes of a Dockerfile can ask for any amount of history and variables.
+const MOST_BYTES: usize = 32 << 20;
 
 impl<'a> Planner<'a> {
     fn new(
@@ -168,6 +180,7 @@ impl<'a> Planner<'a> {
             stages: Stages::default(),
             graph,
             images,
+            budget_bytes: MOST_BYTES,
         };
         for (at, stage) in file.stages.iter().enumerate() {
             planner.begin(at, stage)?;
@@ -204,6 +217,15 @@ impl<'a> Planner<'a> {
         Ok(Target { platform: self.target, tree, config, inherited, created })
     }
 
+    /// Counts text that becomes part of the plan.
+    fn spend(&mut self, bytes: usize) -> Result<(), PlanError> {
+        self.budget_bytes = self
+            .budget_bytes
+            .checked_sub(bytes)
+            .ok_or_else(|| PlanError::new("the history and variables of this Dockerfile take more than 32 MB"))?;
+        Ok(())
+    }
+
     /// Whether what a stage does is done anew.
     fn anew(&self, stage: &str) -> bool {
         match &self.request.no_cache {
@@ -224,14 +246,13 @@ impl<'a> Planner<'a> {
 fn shown_platforms(request: &Request) -> Result<Platforms, PlanError> {
     let several = request.platforms.len() > 1;
     let said = request.build_args.get("BUILDKIT_MULTI_PLATFORM").map(String::as_str).filter(|said| !said.is_empty());
-    let shown = match said {
+    let shown = match said.map(|said| parse_bool(said).ok_or(said)) {
         None => several,
-        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") if several => {
+        Some(Ok(false)) if several => {
             return Err(PlanError::new("conflicting config: returning multiple target platforms is not allowed"));
         }
-        Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
-        Some(other) => return Err(PlanError::new(format!("invalid boolean value for multi-platform: {other}"))),
+        Some(Ok(shown)) => shown,
+        Some(Err(other)) => return Err(PlanError::new(format!("invalid boolean value for multi-platform: {other}"))),
     };
     Ok(if shown { Platforms::Shown } else { Platforms::Silent })
 }

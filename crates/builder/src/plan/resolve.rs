@@ -6,11 +6,11 @@ use spec::platform::Platform;
 use spec::reference::Reference;
 use spec::time::Time;
 
-use super::error::PlanError;
+use super::error::{PlanError, suggesting};
 use super::graph::{CopySource, CopyStep, ImageFiles, Step, Tree, What};
 use super::names::{self, Platforms};
 use super::stages::{Command, PATH, Stage, empty_image};
-use super::{Described, Planner, Wanted, go, suggest};
+use super::{Described, Planner, Wanted, go};
 use crate::dockerfile::ast::{self, Instruction, Span};
 use crate::dockerfile::parse_trigger;
 use crate::{BuildContext, WantedImage};
@@ -69,7 +69,7 @@ impl Planner<'_> {
             PlanError::new(format!("failed to process arguments for platform {}: {fault}", word.0)).at(span)
         })?;
         let near = |message: String| match unset.first() {
-            Some(name) => suggest::with(message, name, self.global.names()),
+            Some(name) => suggesting(message, name, self.global.names()),
             None => message,
         };
         if text.is_empty() {
@@ -168,7 +168,7 @@ impl Planner<'_> {
         let name = self.stages.all[stage].base_name.clone();
         let mut near = self.stages.names();
         near.extend(COMMON.iter().flat_map(|name| [(*name).to_owned(), format!("{name}:latest")]));
-        let message = suggest::with(error.to_string(), &name, near.iter().map(String::as_str));
+        let message = suggesting(error.to_string(), &name, near.iter().map(String::as_str));
         PlanError { source: Some(Box::new(error)), ..PlanError::new(message) }
     }
 

@@ -7,9 +7,8 @@ use spec::platform::Platform;
 use spec::time::Time;
 
 use super::env::Env;
-use super::error::PlanError;
+use super::error::{PlanError, suggesting};
 use super::graph::Tree;
-use super::suggest;
 use crate::dockerfile::ast::{Instruction, Span, Spanned};
 use crate::dockerfile::mount::WrittenMount;
 
@@ -71,6 +70,18 @@ pub(crate) struct Command {
     pub(crate) said: Spanned<Instruction>,
     pub(crate) from: Vec<usize>,
     pub(crate) on_build: bool,
+}
+
+impl State {
+    /// About what a copy of it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let config = &self.image.config;
+        let history = self.image.history.iter().map(|entry| 128 + entry.created_by.as_ref().map_or(0, String::len));
+        let args = self.args.iter().map(|(name, value)| 64 + name.len() + value.as_ref().map_or(0, String::len));
+        let labels = config.labels.iter().map(|(name, value)| 64 + name.len() + value.len());
+        let ports = (config.exposed_ports.len() + config.volumes.len()) * 64;
+        history.chain(args).chain(labels).sum::<usize>() + 2 * self.env.bytes() + ports
+    }
 }
 
 impl Stage {
@@ -143,7 +154,7 @@ impl Stages {
         let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(self.all.len() - 1) };
         self.named(wanted).ok_or_else(|| {
             let message = format!("target stage {} could not be found", super::go::quoted(wanted));
-            PlanError::new(suggest::with(message, wanted, self.names().iter().map(String::as_str)))
+            PlanError::new(suggesting(message, wanted, self.names().iter().map(String::as_str)))
         })
     }
 

@@ -1,7 +1,7 @@
 //! Who does what when: a step begins when all it needs is there. What is known is found by one thread, without a second one; the first step
 //! that must be done calls more.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -17,7 +17,7 @@ struct Board {
     todo: Vec<Option<Todo>>,
     /// How many inputs are missing.
     missing: Vec<usize>,
-    ready: VecDeque<StepId>,
+    ready: BTreeSet<StepId>,
     /// Steps that are not made.
     left: usize,
     failed: Option<BuildError>,
@@ -45,7 +45,7 @@ pub(crate) fn solve(solver: &Solver<'_>) -> Result<Vec<Made>, BuildError> {
             missing[at] += 1;
         }
     }
-    let ready: VecDeque<StepId> = (0..steps.len()).filter(|at| missing[*at] == 0).map(StepId).collect();
+    let ready: BTreeSet<StepId> = (0..steps.len()).filter(|at| missing[*at] == 0).map(StepId).collect();
     let made = steps.iter().map(|_| None).collect();
     let todo = steps.iter().map(|_| None).collect();
     let board = Board { made, todo, missing, ready, left: steps.len(), failed: None };
@@ -89,7 +89,7 @@ impl Work<'_, '_> {
                 Ok(Looked::Todo(todo)) => {
                     let mut board = self.lock();
                     board.todo[id.0] = Some(todo);
-                    board.ready.push_front(id);
+                    board.ready.insert(id);
                     return Ok(true);
                 }
                 Err(error) => return Err(self.told(id, error)),
@@ -163,7 +163,7 @@ impl Work<'_, '_> {
         for next in &self.needed_by[id.0] {
             board.missing[next.0] -= 1;
             if board.missing[next.0] == 0 {
-                board.ready.push_back(*next);
+                board.ready.insert(*next);
             }
         }
         drop(board);
@@ -193,8 +193,7 @@ impl Work<'_, '_> {
 impl Board {
     /// A step that can begin, with what it needs. The first in the file goes first.
     fn take_ready(&mut self, solver: &Solver<'_>) -> Option<(StepId, Inputs)> {
-        let at = (0..self.ready.len()).min_by_key(|at| self.ready[*at])?;
-        let id = self.ready.remove(at)?;
+        let id = self.ready.pop_first()?;
         let inputs = solver.plan.steps[id.0].what.inputs();
         let inputs = inputs.into_iter().filter_map(|input| Some((input, self.made[input.0].clone()?)));
         Some((id, inputs.collect()))

@@ -1,6 +1,6 @@
 //! What is read before there is a plan: the Dockerfile, `.dockerignore`, contexts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;
@@ -13,8 +13,10 @@ use store::Store;
 
 use super::error::{BuildError, Source};
 use super::report::{Report, told};
+use crate::attest::provenance::Material;
 use crate::cache::{Session, now};
 use crate::context::{FilesError, Tree, is_archive};
+use crate::copy::hash_download;
 use crate::dockerfile::ast;
 use crate::dockerfile::{MAX_BYTES, parse};
 use crate::ignore::{self, Patterns};
@@ -48,6 +50,7 @@ pub(crate) struct Contexts<'a> {
     pub(crate) machine: &'a dyn Machine,
     pub(crate) report: Report<'a>,
     open: Mutex<BTreeMap<String, Arc<Opened>>>,
+    materials: Mutex<BTreeSet<Material>>,
 }
 
 /// A context that is open.
@@ -74,7 +77,7 @@ impl<'a> Contexts<'a> {
         machine: &'a dyn Machine,
         report: Report<'a>,
     ) -> Contexts<'a> {
-        Contexts { request, store, session, machine, report, open: Mutex::default() }
+        Contexts { request, store, session, machine, report, open: Mutex::default(), materials: Mutex::default() }
     }
 
     /// Reads the Dockerfile, and opens the main context.
@@ -167,6 +170,16 @@ impl<'a> Contexts<'a> {
         open.entry(name.to_owned()).or_insert_with(|| Arc::new(opened)).clone()
     }
 
+    /// Something came from elsewhere.
+    pub(crate) fn note(&self, material: Material) {
+        self.materials.lock().unwrap_or_else(PoisonError::into_inner).insert(material);
+    }
+
+    /// All that came from elsewhere but images.
+    pub(crate) fn materials(&self) -> BTreeSet<Material> {
+        self.materials.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Writes down what became known of files.
     pub(crate) fn remember(&self) {
         for opened in self.open.lock().unwrap_or_else(PoisonError::into_inner).values() {
@@ -180,7 +193,11 @@ impl<'a> Contexts<'a> {
         match context {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
-            BuildContext::Tar(tar) => Ok(local(Tree::unpacked(tar, &self.session.temporary()?)?)),
+            // As with BuildKit: what was packed was meant.
+            BuildContext::Tar(tar) => {
+                let tree = Tree::unpacked(tar, &self.session.temporary()?)?;
+                Ok(Raw { is_local: false, ..local(tree) })
+            }
             BuildContext::Url(url) => self.bring(name, url),
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))
@@ -203,10 +220,13 @@ impl<'a> Contexts<'a> {
                 .is_some_and(|said| said == "1" || said == "true");
             let mut wanted = checkout.wanted();
             wanted.keep_git_dir |= keep;
-            self.report.during(&format!("[internal] load git source {url}"), |shown| {
+            let commit = self.report.during(&format!("[internal] load git source {url}"), |shown| {
                 let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
-                checkout.is_of(&commit.map_err(|e| BuildError::refused(told(&e)))?).map_err(BuildError::refused)
+                let commit = commit.map_err(|e| BuildError::refused(told(&e)))?;
+                checkout.is_of(&commit).map_err(BuildError::refused)?;
+                Ok(commit)
             })?;
+            self.note(Material::of_commit(url, &commit));
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));
         }
         let mut file = self.store.spool()?;
@@ -218,6 +238,8 @@ impl<'a> Contexts<'a> {
             fetched.map_err(|e| BuildError::refused(told(&e)))
         })?;
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
+        file.rewind().map_err(failed)?;
+        self.note(Material::of_address(url, &hash_download(&file, None)?));
         if is_archive(&file) {
             let tar = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
             return Ok(far(Tree::unpacked(&tar, &into)?, None));

@@ -8,7 +8,7 @@ mod board;
 mod checks;
 mod copy;
 mod error;
-mod known;
+mod foreign;
 mod load;
 mod remote;
 mod report;
@@ -18,6 +18,7 @@ mod secret;
 mod solver;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "tests look at files as they are")]
 mod tests;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,7 @@ use report::{Report, told};
 use solver::Solver;
 
 use crate::cache::Session;
+use crate::exchange::Imported;
 use crate::plan::graph::What;
 use crate::plan::{Described, Facts, Plan, Wanted, plan};
 use crate::progress::Progress;
@@ -65,6 +67,9 @@ pub fn build(
     let checked = checks::check(&loaded, ignore.as_deref(), request, &facts.bases, on);
     let plan = planned.map_err(|error| BuildError::unplanned(error, &loaded.source))?;
     checked?;
+    let caches = foreign::caches(machine, request, report);
+    let warn = |text: &str| foreign::warn(report, text);
+    let known = Imported::new(store, caches, &warn);
     let solver = Solver {
         home,
         store,
@@ -75,7 +80,8 @@ pub fn build(
         report,
         plan: &plan,
         source: &loaded.source,
-        known: &known::Nobody,
+        known: &known,
+        keys: plan.steps.iter().map(|_| Mutex::default()).collect(),
         digests: digests(&plan),
         cancelled: AtomicBool::new(false),
         made_any: AtomicBool::new(false),
@@ -128,7 +134,7 @@ fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {
             solver.shown(id).cached();
         }
     }
-    Ok(Built { variants })
+    Ok(Built { variants, dockerfile: (solver.source.name.clone(), solver.source.text.to_vec()) })
 }
 
 /// What steps are shown by: what they do, to what.
@@ -149,21 +155,21 @@ struct Asking<'a> {
     machine: &'a dyn Machine,
     report: Report<'a>,
     bases: Bases,
-    /// What was told, by what it is called: several stages may begin with one image.
+    /// What was told: several stages may begin with one image.
     known: Mutex<BTreeMap<String, Described>>,
 }
 
 impl Facts for Asking<'_> {
     fn describe(&self, wanted: &[Wanted]) -> Vec<Result<Described, MachineError>> {
         let lock = || self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut unknown: BTreeMap<&str, &Wanted> = BTreeMap::new();
-        for one in wanted.iter().filter(|one| !lock().contains_key(&one.shown)) {
-            unknown.insert(&one.shown, one);
+        let mut unknown: BTreeMap<String, &Wanted> = BTreeMap::new();
+        for one in wanted.iter().filter(|one| !lock().contains_key(&one.name())) {
+            unknown.insert(one.name(), one);
         }
         let mut failed = self.ask(unknown.into_values().collect());
-        let found = wanted.iter().map(|one| match lock().get(&one.shown) {
+        let found = wanted.iter().map(|one| match lock().get(&one.name()) {
             Some(described) => Ok(described.clone()),
-            None => Err(failed.remove(one.shown.as_str()).unwrap_or_else(gone)),
+            None => Err(failed.remove(&one.name()).unwrap_or_else(gone)),
         });
         found.collect()
     }
@@ -175,7 +181,7 @@ fn gone() -> MachineError {
 
 impl Asking<'_> {
     /// Keeps what is told, and answers what is not there.
-    fn ask<'w>(&self, wanted: Vec<&'w Wanted>) -> BTreeMap<&'w str, MachineError> {
+    fn ask(&self, wanted: Vec<&Wanted>) -> BTreeMap<String, MachineError> {
         let answers: Vec<(&Wanted, Result<Described, MachineError>)> = match wanted.as_slice() {
             [] => Vec::new(),
             [one] => vec![(*one, self.one(one))],
@@ -188,15 +194,15 @@ impl Asking<'_> {
         let mut failed = BTreeMap::new();
         for (one, answer) in answers {
             match answer {
-                Ok(described) => drop(known.insert(one.shown.clone(), described)),
-                Err(error) => drop(failed.insert(one.shown.as_str(), error)),
+                Ok(described) => drop(known.insert(one.name(), described)),
+                Err(error) => drop(failed.insert(one.name(), error)),
             }
         }
         failed
     }
 
     fn one(&self, wanted: &Wanted) -> Result<Described, MachineError> {
-        let shown = self.report.internal(&wanted.shown);
+        let shown = self.report.step(Digest::sha256(wanted.name().as_bytes()), Vec::new(), &wanted.shown);
         shown.begin();
         let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
         match &described {

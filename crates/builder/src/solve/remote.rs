@@ -10,6 +10,7 @@ use super::load::subtree;
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
 use crate::WantedImage;
+use crate::attest::provenance::Material;
 use crate::cache::now;
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
@@ -34,6 +35,7 @@ impl Solver<'_> {
         file.rewind()?;
         let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
         let digest = hash_download(&file, wanted.as_ref())?;
+        self.contexts.note(Material::of_address(&http.url, &digest));
         file.rewind()?;
         let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
         let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
@@ -47,6 +49,7 @@ impl Solver<'_> {
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
         checkout.is_of(&commit).map_err(StepError::new)?;
+        self.contexts.note(Material::of_commit(&checkout.remote, &commit));
         let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
         shown.done();
         Ok(Made::Checkout(Arc::new(tree)))

@@ -1,12 +1,17 @@
 //! What was built, as images' configs.
 
-use spec::digest::{ChainId, Digest};
+use std::collections::BTreeSet;
+use std::sync::PoisonError;
+
 use spec::image::{History, ImageConfig};
+use spec::platform::Platform;
 
 use super::solver::{Layers, Made, Solver, StepError};
-use crate::Variant;
+use crate::attest::provenance::Material;
+use crate::dockerfile::ast::RunNetwork;
 use crate::plan::graph::{StepId, Tree, What};
 use crate::plan::{Plan, Target};
+use crate::{DoneStep, Variant};
 
 /// What BuildKit says of layers that no instruction made.
 const UNNAMED: &str = "buildkit.exporter.image.v0";
@@ -20,19 +25,39 @@ impl Solver<'_> {
             platform: target.platform.clone(),
             config: config(self.plan, target, &layers, made),
             chains: layers.chains,
-            materials: self.plan.images.clone(),
+            materials: self.materials(&target.platform),
             steps: self.steps(made),
         })
     }
 
-    fn steps(&self, made: &[Made]) -> Vec<(Digest, String, Option<ChainId>)> {
-        let all = self.plan.steps.iter().zip(&self.digests).zip(made);
-        all.map(|((step, digest), made)| {
-            let chain = match made {
+    /// What came from elsewhere.
+    fn materials(&self, platform: &Platform) -> Vec<Material> {
+        let images = self.plan.images.iter().map(|(name, digest)| Material::of(name, digest, platform));
+        let all: BTreeSet<Material> = images.chain(self.contexts.materials()).collect();
+        all.into_iter().collect()
+    }
+
+    fn steps(&self, made: &[Made]) -> Vec<DoneStep> {
+        let all = self.plan.steps.iter().zip(&self.digests).zip(made).zip(&self.keys);
+        all.map(|(((step, digest), made), keys)| DoneStep {
+            digest: digest.clone(),
+            name: step.name.clone(),
+            inputs: step.what.inputs().iter().map(|input| self.digests[input.0].clone()).collect(),
+            keys: keys.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            top: match made {
                 Made::Layers(layers) => layers.chains.last().cloned(),
                 Made::Context(_) | Made::Download(_) | Made::Checkout(_) => None,
-            };
-            (digest.clone(), step.name.clone(), chain)
+            },
+            lines: step.span.as_ref().map(|span| (span.first_line, span.last_line)),
+            has_network: match &step.what {
+                What::Run(run) => run.network != RunNetwork::None,
+                What::Image(_)
+                | What::Context(_)
+                | What::Http(_)
+                | What::Git(_)
+                | What::Copy(_)
+                | What::Directory(_) => false,
+            },
         })
         .collect()
     }

@@ -11,13 +11,13 @@ use store::{LayerTimes, StepLayer, StepRecord, Store};
 
 use super::copy::CopyTodo;
 use super::error::Source;
-use super::known::Known;
 use super::load::{Contexts, Opened};
 use super::remote::Download;
 use super::report::{CANCELED, Report, Shown};
 use super::run::RunTodo;
 use crate::cache::{self, Session, now};
 use crate::context::{FilesError, Tree};
+use crate::exchange::Imported;
 use crate::key::Content;
 use crate::plan::Plan;
 use crate::plan::graph::{Checkout, Directory, Http, StepId, What};
@@ -34,7 +34,10 @@ pub(crate) struct Solver<'a> {
     pub(crate) report: Report<'a>,
     pub(crate) plan: &'a Plan,
     pub(crate) source: &'a Source,
-    pub(crate) known: &'a dyn Known,
+    /// What other machines' caches know.
+    pub(crate) known: &'a Imported<'a>,
+    /// What each step is known by in the cache, as far as it was looked for.
+    pub(crate) keys: Vec<Mutex<Vec<Digest>>>,
     /// What each step is shown by.
     pub(crate) digests: Vec<Digest>,
     /// Another step failed.
@@ -215,13 +218,14 @@ impl Solver<'_> {
 
     /// A result that is known under one of these keys; it is known under all of them then.
     pub(crate) fn find(&self, id: StepId, keys: &[Digest], below: &Layers) -> Result<Option<Layers>, StepError> {
+        *self.keys[id.0].lock().unwrap_or_else(PoisonError::into_inner) = keys.to_vec();
         if self.plan.steps[id.0].anew {
             return Ok(None);
         }
         for (at, key) in keys.iter().enumerate() {
             let record = match self.store.step(key)? {
                 Some(record) => Some(record),
-                None => self.known.step(key, &below.chains)?,
+                None => self.bring(id, key, below)?,
             };
             let Some(record) = record else { continue };
             // A result for other files below is none: keys with `--link` are looked for elsewhere.
@@ -234,6 +238,15 @@ impl Solver<'_> {
             return Ok(Some(below.with(record.layer.as_ref())));
         }
         Ok(None)
+    }
+
+    /// What another machine's cache knows under this key. Then its layer is here, and what is below it.
+    fn bring(&self, id: StepId, key: &Digest, below: &Layers) -> Result<Option<StepRecord>, StepError> {
+        let name = &self.plan.steps[id.0].name;
+        let Some(record) = self.known.step(key, name, below.chains.last())? else { return Ok(None) };
+        self.made_any.store(true, Ordering::Relaxed);
+        self.pull(below)?;
+        Ok(Some(record))
     }
 
     /// Makes a layer, unless another build has just made it: `work` writes into a draft.

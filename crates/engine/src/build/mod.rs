@@ -2,10 +2,13 @@
 //!
 //! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
 //! - `image.rs`, `fetch.rs`, `git.rs` bring in what is elsewhere.
+//! - [`attest`] says how images were made and what is in them; [`exchange`] is the build cache of other machines.
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
 
 mod agent;
+pub mod attest;
 pub mod cache;
+pub mod exchange;
 mod fetch;
 pub mod finish;
 mod git;
@@ -19,9 +22,11 @@ mod stubs;
 use std::fs::File;
 use std::path::Path;
 
+use builder::exchange::Foreign;
 use builder::progress::Progress;
 use builder::{Ended, Fetched, Git, Machine, MachineError, Run, Stream, WantedImage};
 use spec::id::ContainerId;
+use spec::platform::Platform;
 use store::Image;
 
 use crate::error::Error;
@@ -50,6 +55,10 @@ impl Tools<'_> {
 impl Machine for Tools<'_> {
     fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError> {
         image::image(self, wanted, on).map_err(told)
+    }
+
+    fn cache(&self, name: &str, platform: &Platform) -> Result<Vec<Foreign>, MachineError> {
+        exchange::find(self, name, platform).map_err(told)
     }
 
     fn run(

@@ -7,10 +7,12 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use builder::{Built, Variant};
+use disk::now;
+use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
 use store::layer::{self, Packed};
-use store::{Floor, Image, MountImage, SaveError};
+use store::{Floor, Image, MountImage, SaveError, Saved};
 
 use crate::error::Error;
 use crate::host::Host;
@@ -19,14 +21,25 @@ use crate::host::Host;
 ///
 /// # Errors
 /// Of the store; the output.
-pub fn archive(host: &Host, built: &Built, names: &[Reference], out: impl Write) -> Result<(), Error> {
-    let images: Result<Vec<_>, Error> = built.variants.iter().map(image).collect();
-    let named = images?.into_iter().map(|image| (image, names.to_vec())).collect::<Vec<_>>();
-    host.store.save_these(&named, out).map_err(|error| match error {
+pub fn archive(
+    host: &Host,
+    built: &Built,
+    said: &[Vec<Predicate>],
+    names: &[Reference],
+    out: impl Write,
+) -> Result<(), Error> {
+    let mut images = Vec::new();
+    for (place, variant) in built.variants.iter().enumerate() {
+        let predicates = said.get(place).cloned().unwrap_or_default();
+        images.push(Saved { image: image(variant)?, names: names.to_vec(), predicates });
+    }
+    host.store.save_these(&images, out).map_err(|error| match error {
         SaveError::Resolve(error) => error.into(),
-        error @ (SaveError::Write(_) | SaveError::Layer(..) | SaveError::Corrupt { .. } | SaveError::Store(_)) => {
-            Error::other("saving what was built")(error)
-        }
+        error @ (SaveError::Write(_)
+        | SaveError::Layer(..)
+        | SaveError::Corrupt { .. }
+        | SaveError::Attestation(_)
+        | SaveError::Store(_)) => Error::other("saving what was built")(error),
     })
 }
 

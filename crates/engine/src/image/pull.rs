@@ -150,7 +150,7 @@ fn name(host: &Host, reference: &Reference, image: &ImageId) -> Result<Newer, Er
 }
 
 /// The manifest that a name leads to.
-pub(super) fn choose(
+pub(crate) fn choose(
     session: &Session,
     reference: &Reference,
     mut found: Document,

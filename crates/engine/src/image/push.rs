@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use registry::client::{Begun, Client, ClientError};
 use registry::upload::{Growing, UploadError, growing, upload, upload_bytes};
+use spec::attestation::{self, Predicate};
 use spec::digest::{ChainId, DiffId, Digest};
 use spec::event::ImageAct;
 use spec::image::{Descriptor, Manifest, media};
@@ -60,13 +61,14 @@ pub fn push(
     blobs.extend(push.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
     let blobs: Vec<&Descriptor> = image.config.rootfs.diff_ids.iter().map(|diff_id| &blobs[diff_id]).collect();
     let (media_type, bytes) = manifest(&image, original, &blobs);
-    let digest = push.publish(&media_type, &bytes)?;
+    let predicates = host.store.attested(&image.id)?;
+    let (digest, size_bytes) = push.publish(&media_type, &bytes, &predicates)?;
     for (diff_id, blob) in image.config.rootfs.diff_ids.iter().zip(blobs) {
         host.store.remember(diff_id, blob, &reference.repository())?;
     }
     host.store.tag(&image.id, &reference.with_digest(digest.clone()))?;
     host.note_travel(reference, ImageAct::Push);
-    Ok(Pushed { digest, size_bytes: bytes.len() as u64 })
+    Ok(Pushed { digest, size_bytes })
 }
 
 fn image(host: &Host, reference: &Reference) -> Result<Image, Error> {
@@ -226,12 +228,30 @@ impl Push<'_, '_> {
         }
     }
 
-    /// The config, then the manifest under its tag.
-    fn publish(&self, media_type: &str, bytes: &[u8]) -> Result<Digest, Error> {
+    /// The config, then the manifest under its tag; or, where something is said about the image, under its digest, and under the tag an
+    /// index of it and of that. Answers the digest and the length of what has the tag.
+    fn publish(&self, media_type: &str, bytes: &[u8], predicates: &[Predicate]) -> Result<(Digest, u64), Error> {
         let (client, reference) = (self.session.client(), self.reference);
+        let manifest = Descriptor::of(media_type, bytes);
+        let platform = self.image.config.platform();
+        let names = std::slice::from_ref(reference);
+        let said = (!predicates.is_empty()).then(|| attestation::attest(&manifest, &platform, names, predicates));
+        let said = said.transpose().map_err(Error::other("pushing"))?;
         let done = self.session.run(async {
             upload_bytes(client, reference, &self.image.id.0, &self.image.config_bytes).await?;
-            Ok(client.put_manifest(reference, media_type, bytes.to_vec()).await?)
+            let Some(said) = said else {
+                let digest = client.put_manifest(reference, media_type, bytes.to_vec()).await?;
+                return Ok((digest, manifest.size));
+            };
+            for (blob, bytes) in &said.blobs {
+                upload_bytes(client, reference, &blob.digest.0, bytes).await?;
+            }
+            let by_digest = |descriptor: &Descriptor| reference.with_digest(descriptor.digest.0.clone());
+            client.put_manifest(&by_digest(&manifest), media_type, bytes.to_vec()).await?;
+            let (entry, bytes) = said.manifest;
+            client.put_manifest(&by_digest(&entry), &entry.media_type, bytes).await?;
+            let (index, bytes) = attestation::index(&[(manifest, platform)], &[entry]);
+            Ok((client.put_manifest(reference, &index.media_type, bytes).await?, index.size))
         });
         done.map_err(|e| self.refused(e))
     }
@@ -261,7 +281,7 @@ struct Parcel {
 }
 
 /// The blob that the registry has of a layer, and how it came to it.
-async fn known(
+pub(crate) async fn known(
     client: &Client,
     reference: &Reference,
     origins: &[Origin],

@@ -16,9 +16,11 @@ use crate::host::Host;
 pub fn save(host: &Host, names: &[&str], out: impl Write) -> Result<(), Error> {
     host.store.save(names, out).map_err(|error| match error {
         SaveError::Resolve(error) => error.into(),
-        error @ (SaveError::Write(_) | SaveError::Layer(..) | SaveError::Corrupt { .. } | SaveError::Store(_)) => {
-            Error::other("saving the images")(error)
-        }
+        error @ (SaveError::Write(_)
+        | SaveError::Layer(..)
+        | SaveError::Corrupt { .. }
+        | SaveError::Attestation(_)
+        | SaveError::Store(_)) => Error::other("saving the images")(error),
     })?;
     let mut told = BTreeSet::new();
     for image in names.iter().filter_map(|name| host.store.resolve(name).ok()) {

@@ -7,6 +7,9 @@
     reason = "tests read files and processes of the machine, and stop at the first surprise"
 )]
 
+mod attestations;
+mod build;
+mod build_cache;
 mod crash;
 mod errors;
 mod events;

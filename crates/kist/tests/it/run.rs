@@ -381,9 +381,9 @@ fn what_is_not_there_yet_says_so() {
         assert_eq!(out.code, 125, "{flags:?}");
         assert!(out.stderr.contains("not there yet in kist"), "{}", out.stderr);
     }
-    let out = kist.run(&["build", "."]);
+    let out = kist.run(&["compose", "up"]);
     assert_eq!(out.code, 1);
-    assert!(out.stderr.contains("'kist build' is not there yet"), "{}", out.stderr);
+    assert!(out.stderr.contains("'kist compose' is not there yet"), "{}", out.stderr);
 }
 
 #[test]

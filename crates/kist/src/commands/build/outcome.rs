@@ -2,19 +2,22 @@
 
 use std::io;
 
+use builder::attest::Asked;
 use builder::progress::{Progress, Status, Vertex};
-use builder::{Built, CacheTo};
+use builder::{Built, CacheTo, Request};
 use engine::Host;
-use engine::build::{finish, output};
+use engine::build::attest::{Attest, attest};
+use engine::build::{exchange, finish, output};
 use engine::image::progress::{LayerEvent, LayerState};
 use engine::image::push::push;
 use engine::registry::Session;
+use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
 use spec::time::Time;
 
 use super::display::trace::now;
-use super::outputs::{Attest, Output, Push, To};
+use super::outputs::{Output, Push, To};
 use crate::cli::Cli;
 use crate::report::Report;
 
@@ -32,42 +35,79 @@ pub(super) struct Outcome {
 /// Where a build's result goes.
 pub(super) struct Orders {
     pub(super) outputs: Vec<Output>,
-    pub(super) attests: Vec<Attest>,
+    pub(super) attest: Asked,
     pub(super) cache_to: Vec<CacheTo>,
+}
+
+/// What was built, and what it was built from.
+pub(super) struct Delivery<'a> {
+    pub(super) request: &'a Request,
+    pub(super) built: Built,
+    pub(super) started: Time,
 }
 
 /// Does all that was ordered.
 pub(super) fn deliver(
     cli: &Cli,
     host: &Host,
-    built: &Built,
+    delivery: Delivery<'_>,
     orders: &Orders,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Outcome, Report> {
     let mut outcome = Outcome::default();
-    attest(&orders.attests)?;
+    let Delivery { request, mut built, started } = delivery;
+    if orders.cache_to.contains(&CacheTo::Inline) {
+        exchange::inline_into(host, &mut built)?;
+    }
+    let clock = (started, now());
     for output in &orders.outputs {
-        let step = Export::begin(output, on);
-        let done = one(cli, host, built, output, &step, &mut outcome);
+        let step = Export::begin(output_name(output), &format!("{output:?}"), on);
+        let wanted = Attest { asked: &orders.attest, request, names: names_of(output), clock };
+        let done = said(host, &built, output, &wanted, &step)
+            .and_then(|said| one(cli, host, &Product { built: &built, said }, output, &step, &mut outcome));
         step.end(done.as_ref().err().map(|report| report.text.clone()));
         done?;
     }
-    export_cache(&orders.cache_to)?;
+    for to in &orders.cache_to {
+        export_cache(cli, host, &built, to, on)?;
+    }
     Ok(outcome)
+}
+
+/// What was built, with what is said about it.
+struct Product<'a> {
+    built: &'a Built,
+    said: Vec<Vec<Predicate>>,
+}
+
+/// Documents about the build: provenance, SBOM. Files that are no image have none.
+fn said(
+    host: &Host,
+    built: &Built,
+    output: &Output,
+    wanted: &Attest<'_>,
+    step: &Export<'_>,
+) -> Result<Vec<Vec<Predicate>>, Report> {
+    let is_image = matches!(output, Output::Image { .. } | Output::Archive { .. });
+    if !is_image || *wanted.asked == Asked::default() {
+        return Ok(Vec::new());
+    }
+    Ok(step.part("exporting attestations", || attest(host, built, wanted))?)
 }
 
 fn one(
     cli: &Cli,
     host: &Host,
-    built: &Built,
+    product: &Product<'_>,
     output: &Output,
     step: &Export<'_>,
     outcome: &mut Outcome,
 ) -> Result<(), Report> {
+    let Product { built, said } = product;
     match output {
         Output::CacheOnly => {}
         Output::Image { names, push } => {
-            let finished = step.part("exporting layers", || finish::finish(host, built, names))?;
+            let finished = step.part("exporting layers", || finish::finish(host, built, said, names))?;
             step.told(&format!("writing image {}", finished.named));
             names.iter().for_each(|name| step.told(&format!("naming to {name}")));
             if *push == Push::Yes {
@@ -79,9 +119,9 @@ fn one(
             outcome.names.clone_from(names);
         }
         Output::Archive { names, to, .. } => step.part("sending tarball", || match to {
-            To::Stdout => Ok(output::archive(host, built, names, io::stdout().lock())?),
+            To::Stdout => Ok(output::archive(host, built, said, names, io::stdout().lock())?),
             To::File(path) => {
-                let write = |file| Ok(output::archive(host, built, names, file)?);
+                let write = |file| Ok(output::archive(host, built, said, names, file)?);
                 super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)
             }
         })?,
@@ -116,25 +156,42 @@ fn send(cli: &Cli, host: &Host, built: &Built, name: &Reference, step: &Export<'
     Ok(pushed.digest)
 }
 
-/// Here documents about the build are to be made: provenance, SBOM.
-fn attest(attests: &[Attest]) -> Result<(), Report> {
-    match attests.first() {
-        None => Ok(()),
-        Some(Attest { kind, attributes }) => {
-            let how: Vec<String> = attributes.iter().map(|(key, value)| format!(",{key}={value}")).collect();
-            let what = format!("an attestation (type={kind}{})", how.concat());
-            Err(engine::Error::NotYet(what).into())
-        }
+/// Results for builds elsewhere.
+fn export_cache(
+    cli: &Cli,
+    host: &Host,
+    built: &Built,
+    to: &CacheTo,
+    on: &(dyn Fn(Progress) + Sync),
+) -> Result<(), Report> {
+    let name = match to {
+        CacheTo::Inline => return Ok(()),
+        CacheTo::Local(..) => "exporting cache to client directory",
+        CacheTo::Registry(..) => "exporting cache to registry",
+    };
+    let step = Export::begin(name, &format!("{to:?}"), on);
+    let session = || Session::open(&cli.registries());
+    let done = step.part("preparing build cache for export", || exchange::write(host, &session, built, to));
+    step.end(done.as_ref().err().map(ToString::to_string));
+    Ok(done?)
+}
+
+fn output_name(output: &Output) -> &'static str {
+    match output {
+        Output::Image { .. } => "exporting to image",
+        Output::Archive { format: "oci", .. } => "exporting to oci image format",
+        Output::Archive { .. } => "exporting to docker image format",
+        Output::Local(_) => "exporting to client directory",
+        Output::Tar(_) => "exporting to client tarball",
+        Output::CacheOnly => "exporting nothing but the cache",
     }
 }
 
-/// Here results are to be written for builds elsewhere.
-fn export_cache(cache_to: &[CacheTo]) -> Result<(), Report> {
-    match cache_to.first() {
-        None => Ok(()),
-        Some(CacheTo::Inline) => Err(engine::Error::NotYet("--cache-to type=inline".into()).into()),
-        Some(CacheTo::Local(..)) => Err(engine::Error::NotYet("--cache-to type=local".into()).into()),
-        Some(CacheTo::Registry(..)) => Err(engine::Error::NotYet("--cache-to type=registry".into()).into()),
+/// What images are called there.
+fn names_of(output: &Output) -> &[Reference] {
+    match output {
+        Output::Image { names, .. } | Output::Archive { names, .. } => names,
+        Output::Local(_) | Output::Tar(_) | Output::CacheOnly => &[],
     }
 }
 
@@ -145,18 +202,11 @@ struct Export<'a> {
 }
 
 impl<'a> Export<'a> {
-    fn begin(output: &Output, on: &'a (dyn Fn(Progress) + Sync)) -> Export<'a> {
-        let name = match output {
-            Output::Image { .. } => "exporting to image".to_owned(),
-            Output::Archive { format, .. } => format!("exporting to {format} image format"),
-            Output::Local(_) => "exporting to client directory".to_owned(),
-            Output::Tar(_) => "exporting to client tarball".to_owned(),
-            Output::CacheOnly => "exporting nothing but the cache".to_owned(),
-        };
+    fn begin(name: &str, what: &str, on: &'a (dyn Fn(Progress) + Sync)) -> Export<'a> {
         let vertex = Vertex {
-            digest: Digest::sha256(format!("{name} {output:?}").as_bytes()),
+            digest: Digest::sha256(format!("{name} {what}").as_bytes()),
             inputs: Vec::new(),
-            name,
+            name: name.to_owned(),
             started: Some(now()),
             completed: None,
             cached: false,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use builder::attest::{Asked, Flag};
 use builder::{CacheFrom, CacheTo, Max};
 use spec::reference::Reference;
 
@@ -53,15 +54,6 @@ pub(super) enum To {
     File(String),
     /// To standard output.
     Stdout,
-}
-
-/// A document that is to go with the images: for whoever makes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Attest {
-    /// `provenance`, `sbom`.
-    pub(super) kind: String,
-    /// The rest: `mode=max`.
-    pub(super) attributes: BTreeMap<String, String>,
 }
 
 fn wrong(why: impl std::fmt::Display) -> Report {
@@ -216,27 +208,12 @@ pub(super) fn cache_to(cli: &Cli, text: &str) -> Result<CacheTo, Report> {
     }
 }
 
-/// `--attest`, `--provenance`, `--sbom`; what was switched off is not among them.
-pub(super) fn attests(args: &Args) -> Result<Vec<Attest>, Report> {
-    let mut all: BTreeMap<String, Option<Attest>> = BTreeMap::new();
-    let shorthand = |kind: &str| {
-        args.text(kind).map(|text| match text {
-            text if is_true(text) => format!("type={kind}"),
-            "0" | "f" | "F" | "false" | "FALSE" | "False" => format!("type={kind},disabled=true"),
-            text => format!("type={kind},{text}"),
-        })
-    };
-    let typed = args.list("attest").into_iter().map(str::to_owned);
-    for text in typed.chain(shorthand("provenance")).chain(shorthand("sbom")) {
-        let mut attributes = pairs(&fields(&text))?;
-        let kind = attributes.remove("type").ok_or_else(|| wrong(format!("attestation type not specified: {text}")))?;
-        if !matches!(kind.as_str(), "provenance" | "sbom") {
-            return Err(wrong(format!("unknown attestation type {kind:?}")));
-        }
-        let disabled = attributes.remove("disabled").is_some_and(|value| is_true(&value));
-        all.insert(kind.clone(), (!disabled).then_some(Attest { kind, attributes }));
-    }
-    Ok(all.into_values().flatten().collect())
+/// `--attest`, `--provenance`, `--sbom`: of a kind the shorthand goes before.
+pub(super) fn attests(args: &Args) -> Result<Asked, Report> {
+    let mut flags: Vec<Flag<'_>> = args.list("attest").into_iter().map(Flag::Attest).collect();
+    flags.extend(args.text("provenance").map(Flag::Provenance));
+    flags.extend(args.text("sbom").map(Flag::Sbom));
+    Asked::parse(&flags).map_err(wrong)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::context::{self, Inputs, Typed};
 use super::display::trace::now;
 use super::display::{Display, Drawn, Look, Mode, of_warning};
 use super::flags::WITHOUT_EFFECT;
-use super::outcome::{self, Orders, Outcome};
+use super::outcome::{self, Delivery, Orders, Outcome};
 use super::{outputs, request};
 use crate::cli::{Cli, note, say};
 use crate::report::{Report, chain};
@@ -31,7 +31,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let look = look(cli, args)?;
     let orders = Orders {
         outputs: outputs::outputs(cli, args)?,
-        attests: outputs::attests(args)?,
+        attest: outputs::attests(args)?,
         cache_to: args
             .list("cache-to")
             .into_iter()
@@ -121,7 +121,8 @@ fn build(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, orders: &Orders, 
     let on = move |event: Progress| drop(sender.send(event));
     let built = builder::build(&host.home, &host.store, &tools, &request, &on).map_err(|error| failed(&error));
     let ended = built.and_then(|built| {
-        outcome::deliver(cli, host, &built, orders, &on)
+        let delivery = Delivery { request: &request, built, started };
+        outcome::deliver(cli, host, delivery, orders, &on)
             .map_err(|report| Report { text: format!("ERROR: failed to build: {}", report.text), ..report })
     });
     drop(on);

@@ -1,0 +1,196 @@
+//! What goes wrong, in BuildKit's words.
+
+use expect_test::{Expect, expect};
+
+use super::*;
+
+/// What follows the steps, without times.
+fn check(kist: &Kist, flags: &[&str], text: &str, expected: Expect) {
+    let out = build_text(kist, flags, text);
+    assert_eq!(out.code, 1, "{}", out.stderr);
+    let tail = out.stderr.split_once("------\n > ").map_or_else(
+        || out.stderr.split_once("Dockerfile:").map_or(out.stderr.clone(), |(_, tail)| format!("Dockerfile:{tail}")),
+        |(_, tail)| format!("------\n > {tail}"),
+    );
+    let line = |line: &str| match line.split_once(' ') {
+        Some((time, rest)) if time.contains('.') && time.parse::<f64>().is_ok() => format!("<time> {rest}\n"),
+        _ => format!("{line}\n"),
+    };
+    expected.assert_eq(&tail.lines().map(line).collect::<String>());
+}
+
+#[test]
+fn a_command_that_fails_is_shown_with_its_output_and_its_lines() {
+    check(
+        &busybox(),
+        &[],
+        "FROM busybox\nRUN echo out && \\\n  echo err >&2 && \\\n  exit 42\nRUN true\n",
+        expect![[r#"
+            ------
+             > [2/3] RUN echo out &&   echo err >&2 &&   exit 42:
+            <time> out
+            <time> err
+            ------
+            Dockerfile:2
+            --------------------
+               1 |     FROM busybox
+               2 | >>> RUN echo out && \
+               3 | >>>   echo err >&2 && \
+               4 | >>>   exit 42
+               5 |     RUN true
+            --------------------
+            ERROR: failed to build: failed to solve: process "/bin/sh -c echo out &&   echo err >&2 &&   exit 42" did not complete successfully: exit code: 42
+        "#]],
+    );
+}
+
+#[test]
+fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
+    let kist = busybox();
+    check(
+        &kist,
+        &[],
+        "FROM busybox\nRUNN true\n",
+        expect![[r#"
+            Dockerfile:2
+            --------------------
+               1 |     FROM busybox
+               2 | >>> RUNN true
+               3 |     
+            --------------------
+            ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)
+        "#]],
+    );
+    check(
+        &kist,
+        &["--target", "nothere"],
+        "FROM busybox AS one\n",
+        expect![[r##"
+        #0 building with "default" instance using kist driver
+
+        #1 [internal] load build definition from Dockerfile
+        #1 transferring dockerfile: 20B done
+        #1 DONE 0.0s
+
+        #2 [internal] load .dockerignore
+        #2 transferring context: 2B done
+        #2 DONE 0.0s
+        ERROR: failed to build: failed to solve: target stage "nothere" could not be found
+    "##]],
+    );
+    check(
+        &kist,
+        &[],
+        "FROM busybox\nCOPY missing /\n",
+        expect![[r#"
+        ------
+         > [2/2] COPY missing /:
+        ------
+        Dockerfile:2
+        --------------------
+           1 |     FROM busybox
+           2 | >>> COPY missing /
+           3 |     
+        --------------------
+        ERROR: failed to build: failed to solve: failed to compute cache key: failed to calculate checksum of ref context: "/missing": not found
+    "#]],
+    );
+    check(
+        &kist,
+        &[],
+        "",
+        expect![[r##"
+        #0 building with "default" instance using kist driver
+
+        #1 [internal] load build definition from Dockerfile
+        #1 transferring dockerfile: done
+        #1 DONE 0.0s
+        ERROR: failed to build: failed to solve: the Dockerfile cannot be empty
+    "##]],
+    );
+}
+
+#[test]
+fn a_missing_dockerfile_and_a_missing_context_are_said() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("a", "a")]);
+    let out = build(&kist, &[], &dir);
+    assert_eq!(out.code, 1);
+    assert!(
+        out.stderr.ends_with(
+            "ERROR: failed to build: failed to solve: failed to read dockerfile: open Dockerfile: no such file or directory\n"
+        ),
+        "{}",
+        out.stderr
+    );
+    let out = build(&kist, &[], "/nowhere/at/all");
+    assert_eq!(out.stderr, "ERROR: unable to prepare context: path \"/nowhere/at/all\" not found\n");
+    let out = build(&kist, &["-f", "-"], "-");
+    assert_eq!(out.stderr, "ERROR: invalid argument: can't use stdin for both build context and dockerfile\n");
+}
+
+#[test]
+fn checks_are_made_without_building() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox as x\nRUN exit 1\nCMD echo hi\n")]);
+    let out = kist.run(&["build", "--progress", "quiet", "--check", &dir]);
+    assert_eq!(out.code, 1);
+    expect![[r#"
+        Check complete, 2 warnings have been found!
+
+        WARNING: FromAsCasing - https://docs.docker.com/go/dockerfile/rule/from-as-casing/
+        'as' and 'FROM' keywords' casing do not match
+        Dockerfile:1
+        --------------------
+           1 | >>> FROM busybox as x
+           2 |     RUN exit 1
+           3 |     CMD echo hi
+        --------------------
+
+        WARNING: JSONArgsRecommended - https://docs.docker.com/go/dockerfile/rule/json-args-recommended/
+        JSON arguments recommended for CMD to prevent unintended behavior related to OS signals
+        Dockerfile:3
+        --------------------
+           1 |     FROM busybox as x
+           2 |     RUN exit 1
+           3 | >>> CMD echo hi
+           4 |     
+        --------------------
+    "#]]
+    .assert_eq(&out.stdout);
+    let dir = context(&kist, "good", &[("Dockerfile", "FROM busybox\n")]);
+    let out = kist.run(&["build", "--progress", "quiet", "--check", &dir]);
+    assert_eq!((out.stdout.as_str(), out.code), ("Check complete, no warnings found.\n", 0));
+}
+
+#[test]
+fn a_context_cannot_lead_out_of_itself() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\nCOPY link /copied\n")]);
+    kist.scratch().write("outside", "outside");
+    std::os::unix::fs::symlink("../outside", format!("{dir}/link")).unwrap();
+    let out = build(&kist, &[], &dir);
+    assert_eq!(out.code, 1, "{}", out.stderr);
+    let dir = context(&kist, "up", &[("Dockerfile", "FROM busybox\nCOPY ../outside /copied\n")]);
+    let out = build(&kist, &[], &dir);
+    assert_eq!(out.code, 1, "{}", out.stderr);
+}
+
+#[test]
+fn words_that_make_no_sense_are_refused_before_anything_is_done() {
+    let kist = empty();
+    let says = |flags: &[&str], words: &str| {
+        let out = build_text(&kist, flags, "FROM scratch\n");
+        assert!(out.stderr.contains(words) && out.code == 1, "{flags:?}: {}", out.stderr);
+    };
+    says(&["--progress", "loud"], "invalid progress mode loud");
+    says(&["-t", "UPPER"], "invalid tag \"UPPER\"");
+    says(&["-o", "type=nothing"], "exporter \"nothing\" could not be found");
+    says(&["--push"], "tag is needed when pushing to registry");
+    says(&["--secret", "src=x"], "failed to stat x");
+    says(&["--allow", "everything"], "invalid entitlement");
+    says(&["--ulimit", "x"], "invalid ulimit argument: x");
+    says(&["--call", "dance"], "--call=dance");
+    let out = kist.run(&["build"]);
+    assert!(out.stderr.contains("requires 1 argument"), "{}", out.stderr);
+}

@@ -1,0 +1,91 @@
+//! Where results go.
+
+use super::*;
+use crate::on_this_computer;
+
+const DOCKERFILE: &str = "FROM scratch\nCOPY a /dir/a\n";
+
+#[test]
+fn files_go_into_a_directory_over_what_is_there() {
+    let kist = empty();
+    let dir = context(
+        &kist,
+        "ctx",
+        &[("Dockerfile", DOCKERFILE), ("a", "new"), ("out/dir/a", "old"), ("out/dir/b", "stays")],
+    );
+    let out = format!("{dir}/out");
+    assert_eq!(image(&kist, &["-o", &out], &dir), "");
+    let read = |name: &str| std::fs::read_to_string(format!("{out}/{name}")).unwrap();
+    assert_eq!((read("dir/a"), read("dir/b")), ("new".into(), "stays".into()));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 1, "nothing else is left there");
+    assert_eq!(kist.ok(&["images", "-q"]), "");
+    // A link there is replaced, not followed.
+    let outside = kist.scratch().write("outside", "untouched");
+    std::fs::remove_file(format!("{out}/dir/a")).unwrap();
+    std::os::unix::fs::symlink(&outside, format!("{out}/dir/a")).unwrap();
+    image(&kist, &["-o", &format!("type=local,dest={out}")], &dir);
+    assert_eq!((read("dir/a"), std::fs::read_to_string(outside).unwrap()), ("new".into(), "untouched".into()));
+}
+
+#[test]
+fn a_tar_of_files_goes_to_standard_output() {
+    let kist = empty();
+    let dir = context(&kist, "ctx", &[("Dockerfile", DOCKERFILE), ("a", "new")]);
+    let out = kist.command(&["build", "-q", "-o", "-", &dir]).output().unwrap();
+    let path = kist.scratch().write("out.tar", out.stdout);
+    let listed = std::process::Command::new("tar").arg("-tf").arg(path).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&listed.stdout), "dir/\ndir/a\n");
+}
+
+#[test]
+fn an_archive_is_an_image_elsewhere() {
+    let (one, two) = (busybox(), empty());
+    let path = one.scratch().join("image.tar");
+    let to = format!("type=docker,dest={}", path.display());
+    image_of(&one, &["-t", "moved:1", "-o", &to], "FROM busybox\nRUN echo moved > /f\n");
+    assert!(!one.ok(&["images"]).contains("moved"));
+    two.load(&path);
+    assert_eq!(within(&two, "moved:1", "cat /f"), "moved");
+    let to = format!("type=oci,dest={}", path.display());
+    image_of(&one, &["-o", &to], "FROM busybox\nRUN echo moved > /f\n");
+    assert!(two.load(&path).contains("Loaded image"));
+}
+
+#[test]
+fn a_push_follows_the_build() {
+    let (kist, registry) = (on_this_computer(), testkit::Registry::start());
+    let dir = context(&kist, "ctx", &[("Dockerfile", DOCKERFILE), ("a", "pushed")]);
+    let name = format!("{}/team/app:1", registry.address());
+    let out = build(&kist, &["--push", "-t", &name], &dir);
+    assert_eq!(out.code, 0, "{}", out.stderr);
+    assert!(out.stderr.contains(&format!("pushing manifest for {name}@sha256:")), "{}", out.stderr);
+    kist.ok(&["rmi", &name]);
+    kist.ok(&["pull", "-q", &name]);
+}
+
+#[test]
+fn files_say_what_was_built() {
+    let kist = empty();
+    let dir = context(&kist, "ctx", &[("Dockerfile", DOCKERFILE), ("a", "new")]);
+    let (iid, meta) = (kist.scratch().join("iid"), kist.scratch().join("meta"));
+    let flags = ["-t", "x:1", "--iidfile", iid.to_str().unwrap(), "--metadata-file", meta.to_str().unwrap()];
+    let id = image(&kist, &flags, &dir);
+    assert_eq!(std::fs::read_to_string(&iid).unwrap(), id);
+    let meta: serde_json::Value = serde_json::from_slice(&std::fs::read(meta).unwrap()).unwrap();
+    assert_eq!(meta["containerimage.config.digest"], id);
+    assert_eq!(meta["image.name"], "docker.io/library/x:1");
+    // A build that fails leaves no old word behind.
+    let failed = build_text(&kist, &["--iidfile", iid.to_str().unwrap()], "FROM\n");
+    assert!(failed.code == 1 && !iid.exists());
+}
+
+#[test]
+fn a_name_moves_to_the_new_image() {
+    let kist = busybox();
+    let first = image_of(&kist, &["-t", "x"], "FROM busybox\nENV A=1\n");
+    let second = image_of(&kist, &["-t", "x"], "FROM busybox\nENV A=2\n");
+    assert_ne!(first, second);
+    assert_eq!(config(&kist, "x", "{{.Id}}"), second);
+    let events = std::fs::read_to_string(kist.root().join("events.log")).unwrap();
+    assert!(events.contains("\"Action\":\"tag\""), "{events}");
+}
