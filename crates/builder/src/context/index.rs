@@ -103,6 +103,11 @@ impl Index {
         Index { file, trust, old, now }
     }
 
+    /// Where it is written down.
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// The digest of a file that looks like this.
     pub(crate) fn find(&self, path: &[u8], stamp: &Stamp) -> Option<Sum> {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);

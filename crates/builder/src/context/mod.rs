@@ -26,8 +26,7 @@ use spec::digest::ChainId;
 pub(crate) use self::archive::is_archive;
 pub use self::error::FilesError;
 pub(crate) use self::hash::{attributes, open_file};
-pub(crate) use self::index::Stamp;
-use self::index::{Index, Trust};
+pub(crate) use self::index::{Index, Stamp, Sum, Trust};
 pub(crate) use self::select::{Entry, Picked, What};
 pub use self::select::{Parents, Selection, Wanted};
 use crate::ignore::Patterns;
@@ -167,6 +166,11 @@ impl Tree {
     /// Writes down what became known of its files. What cannot be written is lost, and no error: it is a memory.
     pub fn remember(&self) {
         let _ = self.index.as_ref().map(Index::save);
+    }
+
+    /// A name that this tree has in each build, if it is one that comes again.
+    pub(crate) fn identity(&self) -> Option<&Path> {
+        self.index.as_ref().map(Index::file)
     }
 
     pub(crate) fn kind(&self) -> Kind {

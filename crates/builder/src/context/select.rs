@@ -68,7 +68,7 @@ pub(crate) struct Entry {
     /// False for a directory that is not wanted itself, but something in it: one that is there already keeps its owner and its time.
     pub(crate) is_taken: bool,
     /// Of a file.
-    sum: Sum,
+    pub(crate) sum: Sum,
 }
 
 /// What something is.

@@ -7,8 +7,10 @@
 
 mod chmod;
 mod download;
+mod mirror;
 mod owner;
 mod place;
+mod twins;
 mod write;
 
 use std::fs::File;
@@ -20,8 +22,10 @@ use crate::context::{FilesError, Picked, Selection, Tree, What, is_archive, open
 
 pub use self::chmod::Chmod;
 pub use self::download::{hash_download, url_file_name};
+pub use self::mirror::mirror;
 pub use self::owner::owner;
 use self::place::Place;
+pub use self::twins::Twins;
 use self::write::Writer;
 
 /// All that one `COPY` or `ADD` writes.
@@ -71,8 +75,16 @@ pub enum Archives {
 /// # Errors
 /// [`FilesError`]; what was copied until then stays.
 pub fn copy(rootfs: BorrowedFd<'_>, wanted: &Copy<'_>) -> Result<(), FilesError> {
+    copy_beside(rootfs, wanted, None)
+}
+
+/// The same into the upper directory of a draft, where files may be shared with the last layer of this copy.
+///
+/// # Errors
+/// As [`copy`].
+pub fn copy_beside(rootfs: BorrowedFd<'_>, wanted: &Copy<'_>, twins: Option<&mut Twins>) -> Result<(), FilesError> {
     let place = Place { rootfs, dest: wanted.dest, owner: wanted.owner, made_mode: made_mode(wanted.mode.as_ref()) };
-    let mut writer = Writer::new(rootfs, wanted.owner, wanted.mode.as_ref());
+    let mut writer = Writer::new(rootfs, wanted.owner, wanted.mode.as_ref(), twins);
     for source in wanted.sources {
         match source {
             Source::Selected(tree, selection) => {

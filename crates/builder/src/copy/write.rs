@@ -14,6 +14,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::Chmod;
+use super::twins::{Looks, Twins};
 use crate::context::{Entry, FilesError, Picked, Stamp, Tree, What, attributes, open_file, paths};
 
 /// One read of a file.
@@ -28,6 +29,7 @@ pub(super) struct Writer<'a> {
     rootfs: BorrowedFd<'a>,
     owner: Option<(u32, u32)>,
     mode: Option<&'a Chmod>,
+    twins: Option<&'a mut Twins>,
     buffer: Vec<u8>,
     /// The kernel copies between these file systems (not from another kind than the root's, since Linux 5.19).
     asks_kernel: bool,
@@ -45,8 +47,13 @@ struct Level<'e> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(rootfs: BorrowedFd<'a>, owner: Option<(u32, u32)>, mode: Option<&'a Chmod>) -> Writer<'a> {
-        Writer { rootfs, owner, mode, buffer: vec![0; BUFFER], asks_kernel: true }
+    pub(super) fn new(
+        rootfs: BorrowedFd<'a>,
+        owner: Option<(u32, u32)>,
+        mode: Option<&'a Chmod>,
+        twins: Option<&'a mut Twins>,
+    ) -> Writer<'a> {
+        Writer { rootfs, owner, mode, twins, buffer: vec![0; BUFFER], asks_kernel: true }
     }
 
     /// A file of these bytes, which is root's but for `--chown`.
@@ -210,6 +217,10 @@ impl<'a> Writer<'a> {
         at: &[u8],
     ) -> Result<(), FilesError> {
         let failed = |errno: Errno| FilesError::io("copying", at, errno);
+        let looks = Looks { owner: self.owner.unwrap_or(entry.owner), mode: self.mode_of(entry.stamp.mode) };
+        if self.twins.as_mut().is_some_and(|twins| twins.link(entry, looks, at, (to, target))) {
+            return Ok(());
+        }
         let (file, stat) = match open_file(from, name) {
             Ok(Some(opened)) => opened,
             Ok(None) | Err(Errno::NOENT) => return Err(FilesError::Changed(paths::show(name))),

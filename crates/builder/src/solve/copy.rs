@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags, open};
-use spec::digest::Digest;
+use spec::digest::{ChainId, Digest};
 use spec::id::ContainerId;
 use store::{FileTimes, LayerTimes, Mount, StepRecord};
 
@@ -14,7 +14,7 @@ use super::remote::Download;
 use super::report::Shown;
 use super::solver::{Inputs, Layers, Looked, Made, Solver, StepError, Todo, key_failed, layers};
 use crate::context::{Parents, Selection, Tree, Wanted};
-use crate::copy::{self, Archives, Chmod, Copy, Source};
+use crate::copy::{self, Archives, Chmod, Copy, Source, Twins};
 use crate::key::{self, Content};
 use crate::plan::graph::{self, CopySource, CopyStep, Directory, StepId};
 
@@ -159,18 +159,34 @@ impl Solver<'_> {
         shown: &Shown<'_>,
     ) -> Result<Made, StepError> {
         let times = LayerTimes { epoch: step.epoch, files: todo.times };
-        self.make(id, &todo.keys, &todo.below, shown, &mut |draft| {
+        let mut twins = None;
+        let made = self.make(id, &todo.keys, &todo.below, shown, &mut |draft| {
             match &todo.linked {
                 Some(record) => self.relink(draft, record)?,
-                None => self.copy_into(draft, step, &todo.sources)?,
+                None => twins = self.copy_into(draft, step, &todo)?,
             }
             Ok(times)
-        })
+        })?;
+        if let (Some(twins), Made::Layers(layers)) = (twins, &made)
+            && let Some(top) = layers.chains.last()
+        {
+            twins.remember(top);
+        }
+        Ok(made)
     }
 
-    fn copy_into(&self, draft: &ContainerId, step: &CopyStep, sources: &[Ready]) -> Result<(), StepError> {
-        let rootfs = if step.link { self.upper(draft)? } else { self.store.mount(draft, Mount { id_maps: None })? };
-        let owner = step.chown.as_deref().map(|chown| copy::owner(rootfs.as_fd(), chown)).transpose()?;
+    /// Answers what is to be remembered of it.
+    fn copy_into(&self, draft: &ContainerId, step: &CopyStep, todo: &CopyTodo) -> Result<Option<Twins>, StepError> {
+        let (sources, beside) = (&todo.sources[..], self.beside(draft, step, &todo.below)?);
+        let (rootfs, dest, mut twins) = match beside {
+            Some((upper, dest)) => (upper, dest, self.twins(step, sources)),
+            None => (self.store.mount(draft, Mount { id_maps: None })?, step.dest.clone(), None),
+        };
+        let owner = match (&step.chown, step.link || todo.below.chains.is_empty()) {
+            (None, _) => None,
+            (Some(chown), true) => Some(copy::owner(rootfs.as_fd(), chown)?),
+            (Some(chown), false) => Some(copy::owner(self.tree_of(&todo.below)?.root(), chown)?),
+        };
         let mode = step.chmod.as_deref().map(str::parse::<Chmod>).transpose()?;
         let mut at = 0;
         while at < step.sources.len() {
@@ -182,11 +198,37 @@ impl Solver<'_> {
                 .filter_map(|(s, r)| as_source(s, r))
                 .collect();
             let archives = if unpack { Archives::Unpack } else { Archives::Keep };
-            let wanted = Copy { sources: &group, dest: &step.dest, owner, mode: mode.clone(), archives };
-            copy::copy(rootfs.as_fd(), &wanted)?;
+            let wanted = Copy { sources: &group, dest: &dest, owner, mode: mode.clone(), archives };
+            copy::copy_beside(rootfs.as_fd(), &wanted, twins.as_mut())?;
             at += len;
         }
-        Ok(())
+        Ok(twins)
+    }
+
+    /// The draft's upper directory with the destination in it, if what is below takes no part in the copy; a linked copy knows nothing of it.
+    fn beside(
+        &self,
+        draft: &ContainerId,
+        step: &CopyStep,
+        below: &Layers,
+    ) -> Result<Option<(OwnedFd, String)>, StepError> {
+        let upper = self.upper(draft)?;
+        if step.link || below.chains.is_empty() {
+            return Ok(Some((upper, step.dest.clone())));
+        }
+        let tree = self.tree_of(below)?;
+        Ok(copy::mirror(tree.root(), upper.as_fd(), &step.dest)?.map(|dest| (upper, dest)))
+    }
+
+    /// What is known of the last copy of the same; none for what comes but once.
+    fn twins(&self, step: &CopyStep, sources: &[Ready]) -> Option<Twins> {
+        let identity = sources.iter().find_map(|ready| match ready {
+            Ready::Selected(Owner::Context(opened), _) => opened.tree.identity(),
+            Ready::Selected(Owner::Stage(_), _) | Ready::Download(_) | Ready::Inline => None,
+        });
+        let name = format!("{}:{:?}:{}", identity?.display(), step.sources, step.dest);
+        let place = |chain: &ChainId| self.store.layer_places(std::slice::from_ref(chain)).pop();
+        Some(Twins::open(&self.store.build_cache_dir(), &name, &place))
     }
 
     /// Where a draft's writes go, without what is below: a linked copy knows nothing of it.
