@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use spec::digest::Digest;
 use store::Store;
 
-use super::error::{BuildError, Source};
+use super::error::{BuildError, Place, Source};
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
 use crate::cache::{Session, now};
@@ -100,7 +100,7 @@ impl<'a> Contexts<'a> {
         })?;
         let source = Source { name, text: text.into() };
         let file = parse(&source.text).map_err(|mistakes| BuildError::Mistaken(mistakes, source.clone()))?;
-        self.refuse_foreign(&file)?;
+        self.refuse_foreign(&file, &source)?;
         if raw.is_local {
             let opened = self.report.during("[internal] load .dockerignore", |shown| {
                 let began = now();
@@ -129,7 +129,7 @@ impl<'a> Contexts<'a> {
         }
     }
 
-    fn refuse_foreign(&self, file: &ast::Dockerfile) -> Result<(), BuildError> {
+    fn refuse_foreign(&self, file: &ast::Dockerfile, source: &Source) -> Result<(), BuildError> {
         let said = self.request.build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
         let asked = said.or_else(|| file.directives.syntax.as_ref().map(|syntax| syntax.value.as_str()));
         let Some(image) = asked.and_then(|asked| asked.split_whitespace().next()) else { return Ok(()) };
@@ -137,9 +137,12 @@ impl<'a> Contexts<'a> {
         if repository.is_ok_and(|repository| OWN_SYNTAX.contains(&repository.as_str())) {
             return Ok(());
         }
-        Err(BuildError::refused(format!(
+        let line = file.directives.syntax.as_ref().filter(|_| said.is_none()).map(|syntax| syntax.line);
+        let message = format!(
             "syntax {image}: only the language of docker/dockerfile is read here; leave the line out if the file is written in it"
-        )))
+        );
+        let place = line.map(|line| Place { source: source.clone(), lines: vec![(line, line)] });
+        Err(BuildError::Refused { message, place, source: None })
     }
 
     /// A context by its name; `context` is the main one.
@@ -224,7 +227,7 @@ impl<'a> Contexts<'a> {
                 let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
                 let commit = commit.map_err(|e| BuildError::refused(told(&e)))?;
                 checkout.is_of(&commit).map_err(BuildError::refused)?;
-                Ok(commit)
+                Ok::<_, BuildError>(commit)
             })?;
             self.note(Material::of_commit(url, &commit));
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));

@@ -12,7 +12,7 @@ use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
 use store::layer::{self, Packed};
-use store::{Floor, Image, MountImage, SaveError, Saved};
+use store::{Floor, Image, MountImage, Pointed, SaveError, Saved};
 
 use crate::error::Error;
 use crate::host::Host;
@@ -33,7 +33,7 @@ pub fn archive(
         let predicates = said.get(place).cloned().unwrap_or_default();
         images.push(Saved { image: image(variant)?, names: names.to_vec(), predicates });
     }
-    host.store.save_these(&images, out).map_err(|error| match error {
+    host.store.save_these(&images, Pointed::Together, out).map_err(|error| match error {
         SaveError::Resolve(error) => error.into(),
         error @ (SaveError::Write(_)
         | SaveError::Layer(..)

@@ -7,6 +7,7 @@ use builder::progress::Progress;
 use builder::{Machine as _, Read, Request, WantedImage};
 use engine::Host;
 use engine::build::Tools;
+use serde_json::{Value, json};
 use spec::platform::Platform;
 
 use super::solve::failed;
@@ -25,6 +26,8 @@ pub(super) enum Call {
     Outline(Format),
     /// Its stages.
     Targets(Format),
+    /// What can be asked.
+    Describe(Format),
 }
 
 /// How it is answered.
@@ -52,6 +55,7 @@ impl Call {
             "check" | "lint" => Ok(Call::Check(format)),
             "outline" => Ok(Call::Outline(format)),
             "targets" => Ok(Call::Targets(format)),
+            "subrequests.describe" => Ok(Call::Describe(format)),
             other => Err(Report::plain(format!("ERROR: --call={other}: there are build, check, outline and targets"))),
         }
     }
@@ -79,7 +83,7 @@ pub(super) fn answer(
         globals: &globals,
         build_args: &request.build_args,
         target: request.target.as_deref(),
-        ignore: None,
+        ignore: read.ignore.as_deref(),
         base: &base,
     };
     tell(call, request, &read, &inputs)
@@ -112,12 +116,39 @@ fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Resu
                 .map_err(|failure| Report::plain(format!("ERROR: {}", failure.text(source))))?;
             say(&if format == Format::Json { outline.json() } else { outline.text() });
         }
+        Call::Describe(format) => say(&described(format)),
         Call::Targets(format) => {
             let targets = targets(&read.file, &read.source.text);
             say(&if format == Format::Json { targets.json() } else { targets.text() });
         }
     }
     Ok(0)
+}
+
+/// What can be asked, in BuildKit's words (`subrequests.Request`).
+fn described(format: Format) -> String {
+    const ALL: [(&str, &str); 3] = [
+        ("outline", "List all parameters current build target supports"),
+        ("targets", "List all targets current build supports"),
+        ("subrequests.describe", "List available subrequest types"),
+    ];
+    if format == Format::Text {
+        let line = |(name, about): (&str, &str)| format!("{name:<21}1.0.0   {about}");
+        let lines: Vec<String> = ALL.into_iter().map(line).collect();
+        return format!("{:<21}VERSION DESCRIPTION\n{}", "NAME", lines.join("\n"));
+    }
+    let one = |(name, about): (&str, &str)| {
+        let options = if name == "outline" {
+            json!([{ "name": "target", "description": "Target build stage" }])
+        } else {
+            Value::Null
+        };
+        json!({
+            "name": format!("frontend.{name}"), "version": "1.0.0", "type": "rpc", "description": about, "opts": options,
+            "metadata": [{ "name": "result.json" }, { "name": "result.txt" }],
+        })
+    };
+    format!("{:#}", Value::Array(ALL.into_iter().map(one).collect()))
 }
 
 /// What is there before any `ARG`.

@@ -161,6 +161,24 @@ fn checks_are_made_without_building() {
     let dir = context(&kist, "good", &[("Dockerfile", "FROM busybox\n")]);
     let out = kist.run(&["build", "--progress", "quiet", "--check", &dir]);
     assert_eq!((out.stdout.as_str(), out.code), ("Check complete, no warnings found.\n", 0));
+    let files = [("Dockerfile", "FROM busybox\nCOPY a /\n"), (".dockerignore", "a\n"), ("a", "")];
+    let out = kist.run(&["build", "--progress", "quiet", "--check", &context(&kist, "ignored", &files)]);
+    let finding = "\nAttempting to Copy file \"a\" that is excluded by .dockerignore\n";
+    assert!(out.code == 1 && out.stdout.contains(finding), "{}", out.stdout);
+}
+
+#[test]
+fn what_can_be_asked_can_be_asked() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\n")]);
+    let out = kist.run(&["build", "--progress", "quiet", "--call", "subrequests.describe", &dir]);
+    expect![[r#"
+        NAME                 VERSION DESCRIPTION
+        outline              1.0.0   List all parameters current build target supports
+        targets              1.0.0   List all targets current build supports
+        subrequests.describe 1.0.0   List available subrequest types
+    "#]]
+    .assert_eq(&out.stdout);
 }
 
 #[test]
