@@ -9,12 +9,15 @@ use spec::network::Network;
 use spec::volume::{LOCAL, VolumeName};
 use std::collections::BTreeMap;
 
+use crate::client::Whose;
 use crate::exit::Exit;
 use crate::health::Verdict;
 
 /// What is said of the container with each event.
 #[derive(Debug)]
 pub(crate) struct Teller {
+    /// Nobody hears of a build's.
+    whose: Whose,
     image: String,
     /// As it was called last.
     name: String,
@@ -24,8 +27,9 @@ pub(crate) struct Teller {
 }
 
 impl Teller {
-    pub(crate) fn new(config: &Config) -> Teller {
+    pub(crate) fn new(whose: Whose, config: &Config) -> Teller {
         Teller {
+            whose,
             image: config.image_name.clone(),
             name: config.name.clone(),
             labels: config.labels.clone(),
@@ -40,16 +44,23 @@ impl Teller {
         }
     }
 
-    /// Writes one down. Nothing fails because it could not be.
+    /// Nothing fails because it could not be written.
+    fn record(&self, home: &Home, event: &Event) {
+        if self.whose == Whose::Container {
+            let _ = events::record(home, event);
+        }
+    }
+
+    /// Writes one down.
     pub(crate) fn tell(&self, home: &Home, id: &ContainerId, act: ContainerAct<'_>) {
         let subject = Subject { id, image: &self.image, name: &self.name, labels: &self.labels };
-        let _ = events::record(home, &Event::container(disk::now(), subject, act));
+        self.record(home, &Event::container(disk::now(), subject, act));
     }
 
     /// The container got onto a network for a run, or left it after its last.
     pub(crate) fn tell_network(&self, home: &Home, network: &Network, act: NetworkAct<'_>) {
         let (id, driver) = (network.id.as_str(), network.driver.as_str());
-        let _ = events::record(home, &Event::network(disk::now(), id, &network.name, driver, act));
+        self.record(home, &Event::network(disk::now(), id, &network.name, driver, act));
     }
 
     /// A run begins that has these volumes.
@@ -62,7 +73,7 @@ impl Teller {
                     readonly: mount.readonly,
                     propagation: "",
                 };
-                let _ = events::record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, act));
+                self.record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, act));
             }
         }
     }
@@ -70,7 +81,7 @@ impl Teller {
     /// A run is over.
     pub(crate) fn tell_unmounted(&self, home: &Home, id: &ContainerId) {
         for name in &self.volumes {
-            let _ = events::record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, VolumeAct::Unmount(id)));
+            self.record(home, &Event::volume(disk::now(), name.as_str(), LOCAL, VolumeAct::Unmount(id)));
         }
     }
 }

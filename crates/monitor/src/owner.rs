@@ -160,7 +160,7 @@ impl Owner {
             sandbox,
             dir,
             _lock: lock,
-            teller: Teller::new(&config),
+            teller: Teller::new(whose, &config),
             habits,
             settings,
             state,

@@ -12,7 +12,7 @@ use spec::id::ContainerId;
 use store::Store;
 
 use crate::burial::{self, BurialError, CLAIMS};
-use crate::client::is_at;
+use crate::client::{Whose, is_at};
 use crate::events::{self, Teller};
 use crate::exit::Exit;
 use crate::status::{self, Life, State, Status};
@@ -69,7 +69,7 @@ fn recover_one(home: &Home, store: &Store, id: &ContainerId) -> Result<Option<Re
     let exit = status.and_then(|(status, restarts)| lost(status, restarts));
     let config = read::<Config>(&home.container(id)).ok().flatten();
     if let Some(config) = config {
-        let mut teller = Teller::new(&config);
+        let mut teller = Teller::new(Whose::Container, &config);
         teller.learn_name(home, id);
         let untold = exit.as_ref().filter(|exit| !is_told(home, id, exit));
         let removed = config.host.auto_remove && had_monitor;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::error::{BuildError, FailedStep, Place};
@@ -32,7 +32,7 @@ struct Work<'a, 'b> {
     /// Commands and downloads may wait for others; what reads and writes files is done by as many as there are processors.
     busy: Mutex<usize>,
     idle: Condvar,
-    processors: usize,
+    processors: OnceLock<usize>,
 }
 
 /// Does all steps. What each made.
@@ -49,7 +49,6 @@ pub(crate) fn solve(solver: &Solver<'_>) -> Result<Vec<Made>, BuildError> {
     let made = steps.iter().map(|_| None).collect();
     let todo = steps.iter().map(|_| None).collect();
     let board = Board { made, todo, missing, ready, left: steps.len(), failed: None };
-    let processors = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let work = Work {
         solver,
         needed_by,
@@ -57,11 +56,11 @@ pub(crate) fn solve(solver: &Solver<'_>) -> Result<Vec<Made>, BuildError> {
         changed: Condvar::new(),
         busy: Mutex::new(0),
         idle: Condvar::new(),
-        processors,
+        processors: OnceLock::new(),
     };
     if work.find_known()? {
         thread::scope(|scope| {
-            let threads = (processors * 2).min(work.lock().left);
+            let threads = (work.processors() * 2).min(work.lock().left);
             for _ in 1..threads {
                 scope.spawn(|| work.work());
             }
@@ -141,11 +140,16 @@ impl Work<'_, '_> {
         looked
     }
 
+    /// Counted when it matters: it costs reading control groups.
+    fn processors(&self) -> usize {
+        *self.processors.get_or_init(|| thread::available_parallelism().map_or(1, std::num::NonZero::get))
+    }
+
     /// As many at a time as there are processors.
     fn at_most<T>(&self, act: impl FnOnce() -> T) -> T {
         let lock = || self.busy.lock().unwrap_or_else(PoisonError::into_inner);
         let mut busy = lock();
-        while *busy >= self.processors {
+        while *busy >= self.processors() {
             busy = self.idle.wait(busy).unwrap_or_else(PoisonError::into_inner);
         }
         *busy += 1;

@@ -92,15 +92,11 @@ impl BuildError {
     #[must_use]
     pub fn excerpt(&self) -> String {
         match self {
-            BuildError::Mistaken(mistakes, source) => {
-                let lines: Vec<(u32, u32)> = mistakes
-                    .0
-                    .iter()
-                    .take(1)
-                    .map(|mistake| (mistake.span.first_line, mistake.span.last_line))
-                    .collect();
-                frame(&source.name, &source.text, &lines, None)
-            }
+            BuildError::Mistaken(mistakes, source) => mistakes.0.first().map_or_else(String::new, |mistake| {
+                let shown = mistake.show(&source.name, &source.text);
+                // What it is, the error itself says.
+                shown.strip_suffix(&format!("{mistake}\n")).unwrap_or(&shown).to_owned()
+            }),
             BuildError::Refused { place, .. } => place.as_ref().map(ToString::to_string).unwrap_or_default(),
             BuildError::Failed(step) => step.place.as_ref().map(ToString::to_string).unwrap_or_default(),
             BuildError::Machine(_) | BuildError::Store(_) | BuildError::Cache(_) | BuildError::Files(_) => {

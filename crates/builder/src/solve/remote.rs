@@ -66,8 +66,9 @@ impl Solver<'_> {
         }
         let shown = self.shown(id);
         shown.begin();
+        // As it was asked for when it was described: an older one of the name may be here.
         let wanted =
-            WantedImage { name: image.name.clone(), platform: image.platform.clone(), pull: crate::Pull::Missing };
+            WantedImage { name: image.name.clone(), platform: image.platform.clone(), pull: self.request.pull };
         let got = self.machine.image(&wanted, &|progress| shown.relay(progress));
         let got = got.map_err(|error| {
             shown.failed(&super::report::told(&error));

@@ -382,6 +382,7 @@ fn what_is_not_there_is_told_before_anything_runs() {
         --------------------
            1 |     FROM scratch
            2 | >>> RAN x
+             |     ^^^
            3 |     
         --------------------
     "#]]
@@ -523,6 +524,10 @@ fn secrets_are_seen_by_commands_alone() {
     fs::write(&secret, "other").unwrap();
     site.build_of(&request).unwrap();
     assert_eq!(site.ran(), Vec::<String>::new());
+    let mut request = site.request("FROM base:1\nRUN --mount=type=ssh env SSH_AUTH_SOCK && write /y 1\n");
+    request.ssh.insert("default".into(), site.root.join("agent"));
+    let (_, told) = site.build_of(&request).unwrap();
+    assert!(told.contains("> SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0"), "{told}");
     let needs = "FROM base:1\nRUN --mount=type=secret,id=none,required=true true\n";
     expect!["secret none: not found"].assert_eq(&site.build(needs).unwrap_err().0.to_string());
     let agent = "FROM base:1\nRUN --mount=type=ssh,required=true true\n";
@@ -558,16 +563,18 @@ fn mounts_show_files_and_keep_caches() {
              RUN --mount=target=/ctx,source=dir cat /ctx/in && write /{n} x\n\
              RUN --mount=from=src,source=/from-src,target=/f cat /f && write /f{n} x\n\
              RUN --mount=from=src,target=/rw,rw write /rw/scratch 1 && cat /rw/scratch\n\
+             RUN --mount=from=src,source=/etc,target=/etc2,rw write /etc2/scratch 1 && cat /etc2/base\n\
              RUN <<EOF\n#!/bin/true\nEOF\n"
         )
         .replace("#!/bin/true", "true")
     };
     let (_, told) = site.build(&text(1)).unwrap();
     let out: Vec<&str> = told.lines().filter(|line| line.starts_with('>')).collect();
-    assert_eq!(out, ["> context", "> stage", "> 1"]);
+    assert_eq!(out, ["> context", "> stage", "> 1", "> base"]);
     let (variant, _) = site.build(&text(2)).unwrap();
     assert_eq!(site.read(&variant, "log2").as_deref(), Some("12"));
     assert_eq!(site.read(&variant, "rw/scratch"), None);
+    assert_eq!(site.read(&variant, "etc/scratch"), None);
     let (error, _) = site.build("FROM base:1\nRUN --mount=target=/ctx,source=dir cat /ctx/hidden\n").unwrap_err();
     assert!(error.to_string().contains("exit code: 1"), "{error}");
     site.assert_clean();
@@ -586,6 +593,43 @@ fn add_brings_what_is_elsewhere() {
     let wrong = format!("FROM scratch\nADD --checksum=sha256:{} https://h/x /\n", "0".repeat(64));
     let (error, _) = site.build(&wrong).unwrap_err();
     assert!(error.to_string().contains("digest mismatch"), "{error}");
+}
+
+#[test]
+fn what_is_not_allowed_is_refused() {
+    let site = site();
+    let text = "FROM base:1\nRUN --network=host write /x 1\n";
+    assert_eq!(site.build(text).unwrap_err().0.to_string(), "network.host is not allowed");
+    let mut request = site.request(text);
+    request.allow.insert("network.host".into());
+    site.build_of(&request).unwrap();
+    let insecure = site.build("FROM base:1\nRUN --security=insecure true\n").unwrap_err().0;
+    assert_eq!(insecure.to_string(), "security.insecure is not allowed");
+}
+
+#[test]
+fn a_context_may_be_what_a_stage_begins_with() {
+    let site = site();
+    site.write("a", "a");
+    site.root.write("named/b", "b");
+    site.root.write("named/.dockerignore", "hidden");
+    site.root.write("named/hidden", "no");
+    let mut request = site.request("FROM files\nRUN write /c 1\nCOPY --from=files b /d\n");
+    request.named_contexts.insert("files".into(), BuildContext::Directory(site.root.join("named")));
+    let (variant, _) = site.build_of(&request).unwrap();
+    let texts = ["b", "c", "d", "hidden"].map(|name| site.read(&variant, name));
+    assert_eq!(texts.map(|text| text.unwrap_or_default()), ["b", "1", "b", ""]);
+    let layers = variant.config.history.iter().filter(|entry| !entry.empty_layer).count();
+    assert_eq!(layers, variant.config.rootfs.diff_ids.len());
+}
+
+#[test]
+fn checks_warn_and_may_end_a_build() {
+    let site = site();
+    let (_, told) = site.build("FROM base:1\nCMD run\n").unwrap();
+    assert!(told.contains("! JSONArgsRecommended: "), "{told}");
+    let (error, _) = site.build("# check=error=true\nFROM base:1\nCMD run\n").unwrap_err();
+    assert_eq!(error.to_string(), "lint violation found for rules: JSONArgsRecommended");
 }
 
 #[test]
@@ -621,6 +665,59 @@ fn what_is_known_needs_no_image() {
     let (second, _) = site.build(SIX).unwrap();
     assert_eq!(first.chains, second.chains);
     assert_eq!(site.brought.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn an_image_is_brought_when_its_files_are_first_needed() {
+    let site = site();
+    let text = "FROM base:1\nRUN write /x 1\n";
+    let built = |machine: &dyn Machine| build(&site.home, &site.store, machine, &site.request(text), &|_| {});
+    // It was removed, and its config is known from elsewhere.
+    let archive = ImageBuilder::new().name("base:1").file("etc/base", 0o644, "base").docker_archive();
+    let image = site.store.resolve("base:1").unwrap();
+    let remove = store::Remove { several: store::Several::Untag, may_go: &mut |_| Ok(()) };
+    site.store.remove("base:1", remove).unwrap();
+    let machine = Away { site: &site, image: &image, archive: &archive };
+    built(&machine).unwrap();
+    assert_eq!(site.brought.load(Ordering::SeqCst), 1);
+    built(&machine).unwrap();
+    assert_eq!(site.brought.load(Ordering::SeqCst), 1);
+}
+
+/// A machine whose image is in a registry.
+struct Away<'a> {
+    site: &'a Site,
+    image: &'a Image,
+    archive: &'a [u8],
+}
+
+impl Machine for Away<'_> {
+    fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError> {
+        self.site.store.load(self.archive, &mut |_| {}).unwrap();
+        self.site.image(wanted, on)
+    }
+
+    fn describe(&self, _: &WantedImage, _: &(dyn Fn(Progress) + Sync)) -> Result<crate::Described, MachineError> {
+        Ok(crate::Described { digest: Some(self.image.id.0.clone()), config: self.image.config.clone() })
+    }
+
+    fn run(
+        &self,
+        id: &ContainerId,
+        run: Run,
+        out: &mut (dyn FnMut(Stream, &[u8]) + Send),
+        cancelled: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Ended, MachineError> {
+        self.site.run(id, run, out, cancelled)
+    }
+
+    fn fetch(&self, _: &str, _: &mut fs::File, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+        unreachable!()
+    }
+
+    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+        unreachable!()
+    }
 }
 
 #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use builder::WantedImage;
 use builder::progress::{Progress, Status};
-use disk::now;
 use spec::digest::Digest;
 use spec::reference::Reference;
 use spec::time::Time;

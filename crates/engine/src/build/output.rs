@@ -7,7 +7,6 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use builder::{Built, Variant};
-use disk::now;
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;

@@ -13,7 +13,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use builder::{Ended, Run, RunDefaults, Stream};
-use disk::now;
 use disk::{Durability, remove_tree, write};
 use monitor::framing::{self, Demux};
 use monitor::protocol::{Ask, Attach, DetachKeys, FailureKind, Framing, Given, Intent, Replay, Tell, Until};

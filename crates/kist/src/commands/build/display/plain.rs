@@ -239,3 +239,80 @@ fn end(step: &mut Step, text: &mut Vec<u8>) {
     };
     text.extend_from_slice(format!("#{} {how}\n", step.index).as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use builder::progress::{Log, Progress, Vertex};
+    use expect_test::expect;
+
+    use super::*;
+
+    fn at(ms: i64) -> Time {
+        Time::from_ns(ms * 1_000_000)
+    }
+
+    fn vertex(name: &str, completed: Option<i64>, error: Option<&str>) -> Progress {
+        Progress::Vertex(Vertex {
+            digest: Digest::sha256(name.as_bytes()),
+            inputs: Vec::new(),
+            name: name.into(),
+            started: Some(at(0)),
+            completed: completed.map(at),
+            cached: false,
+            error: error.map(str::to_owned),
+        })
+    }
+
+    fn log(name: &str, ms: i64, text: &str) -> Progress {
+        Progress::Log(Log {
+            vertex: Digest::sha256(name.as_bytes()),
+            stream: 1,
+            bytes: text.as_bytes().to_vec(),
+            at: at(ms),
+        })
+    }
+
+    #[test]
+    fn one_step_is_shown_at_a_time_and_a_failure_once_more() {
+        let (mut trace, mut plain, mut text) = (Trace::new(6, false), Plain::default(), String::new());
+        let rounds = [
+            vec![vertex("one", None, None), log("one", 500, "half a ")],
+            vec![log("one", 600, "line\nanother\n"), vertex("two", None, None), log("two", 700, "kept\n")],
+            vec![vertex("two", Some(1500), None)],
+            vec![log("one", 12_340, "last"), vertex("one", Some(13_000), Some("it failed"))],
+            vec![vertex("three", None, None)],
+            vec![vertex("three", Some(1), Some("context canceled"))],
+        ];
+        for round in rounds {
+            round.into_iter().for_each(|event| trace.learn(event));
+            text.push_str(&plain.draw(&mut trace));
+        }
+        text.push_str(&trace.failures());
+        expect![[r##"
+            #0 building with "default" instance using kist driver
+
+            #1 one
+            #1 0.500 half a line
+            #1 0.600 another
+            #1 ...
+
+            #2 two
+            #2 0.700 kept
+            #2 DONE 1.5s
+
+            #1 one
+            #1 12.34 last
+            #1 ERROR: it failed
+
+            #3 three
+            #3 CANCELED
+            ------
+             > one:
+            0.500 half a line
+            0.600 another
+            12.34 last
+            ------
+        "##]]
+        .assert_eq(&text);
+    }
+}
