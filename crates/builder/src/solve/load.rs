@@ -11,6 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use spec::digest::Digest;
 use store::Store;
 
+use super::checks;
 use super::error::{BuildError, Place, Source};
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
@@ -18,7 +19,8 @@ use crate::cache::{Session, now};
 use crate::context::{FilesError, Tree, is_archive};
 use crate::copy::hash_download;
 use crate::dockerfile::ast;
-use crate::dockerfile::{MAX_BYTES, parse};
+use crate::dockerfile::error::Mistakes;
+use crate::dockerfile::{MAX_BYTES, parse, parse_before};
 use crate::ignore::{self, Patterns};
 use crate::plan::git_source;
 use crate::{BuildContext, Dockerfile, Machine, Request};
@@ -99,7 +101,13 @@ impl<'a> Contexts<'a> {
             Ok::<_, BuildError>((text, shown.digest().clone()))
         })?;
         let source = Source { name, text: text.into() };
-        let file = parse(&source.text).map_err(|mistakes| BuildError::Mistaken(mistakes, source.clone()))?;
+        let file = match parse(&source.text) {
+            Ok(file) => file,
+            Err(mistakes) => {
+                self.tell_before(&mistakes, &source, vertex);
+                return Err(BuildError::Mistaken(mistakes, source));
+            }
+        };
         self.refuse_foreign(&file, &source)?;
         if raw.is_local {
             let opened = self.report.during("[internal] load .dockerignore", |shown| {
@@ -113,6 +121,14 @@ impl<'a> Contexts<'a> {
             self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None });
         }
         Ok(Loaded { file, source, vertex })
+    }
+
+    /// What is odd about the part of a file before its first mistake is told too. What ends that look is not: the mistake does.
+    fn tell_before(&self, mistakes: &Mistakes, source: &Source, vertex: Digest) {
+        if let Some(file) = parse_before(&source.text, mistakes) {
+            let before = Loaded { file, source: source.clone(), vertex };
+            let _ended = checks::check(&before, None, self.request, &checks::Bases::default(), self.report.on);
+        }
     }
 
     /// `<name of the Dockerfile>.dockerignore` goes before `.dockerignore`.

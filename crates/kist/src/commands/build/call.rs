@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use builder::check::{Base, Config, Inputs, ReportedSource, check, complete, outline, targets};
+use builder::check::{self, Base, Config, Inputs, ReportedSource, check, complete, outline, targets};
+use builder::dockerfile::ast::Dockerfile;
+use builder::dockerfile::error::Mistakes;
+use builder::dockerfile::parse_before;
 use builder::progress::Progress;
-use builder::{Machine as _, Read, Request, WantedImage};
+use builder::{BuildError, Machine as _, Read, Request, Source, WantedImage};
 use engine::Host;
 use engine::build::Tools;
 use serde_json::{Value, json};
@@ -69,7 +72,13 @@ pub(super) fn answer(
     request: &Request,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<u8, Report> {
-    let read = builder::read(&host.home, &host.store, tools, request, on).map_err(|error| failed(&error))?;
+    let read = match builder::read(&host.home, &host.store, tools, request, on) {
+        Ok(read) => read,
+        Err(BuildError::Mistaken(mistakes, source)) if matches!(call, Call::Check(_)) => {
+            return mistaken(call, request, &mistakes, &source);
+        }
+        Err(error) => return Err(failed(&error)),
+    };
     let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
     let globals = globals(request, &platform);
     // Of one that is not to be had nothing is known.
@@ -89,27 +98,53 @@ pub(super) fn answer(
     tell(call, request, &read, &inputs)
 }
 
+/// A file that is none still shows what is odd about it before its first mistake.
+fn mistaken(call: Call, request: &Request, mistakes: &Mistakes, source: &Source) -> Result<u8, Report> {
+    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
+    let inputs = Inputs {
+        globals: &globals(request, &platform),
+        build_args: &request.build_args,
+        target: request.target.as_deref(),
+        ignore: None,
+        base: &|_| Base::default(),
+    };
+    let found = parse_before(&source.text, mistakes).map(|file| (config(request, &file), file));
+    let mut report = match found {
+        Some((config, file)) => check(&file, config?, &inputs),
+        None => check::Report { findings: Vec::new(), failure: None },
+    };
+    report.failure = Some(mistakes.into());
+    let Call::Check(format) = call else { return Ok(0) };
+    checked(&report, format, ReportedSource { name: &source.name, text: &source.text })
+}
+
+fn config(request: &Request, file: &Dockerfile) -> Result<Config, Report> {
+    let config = match request.build_args.get("BUILDKIT_DOCKERFILE_CHECK") {
+        Some(said) => Config::parse(said),
+        None => Config::of(file),
+    };
+    config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))
+}
+
+fn checked(report: &check::Report, format: Format, source: ReportedSource<'_>) -> Result<u8, Report> {
+    if format == Format::Json {
+        say(&report.json(source));
+        return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
+    }
+    let (text, failure) = complete(report, source);
+    say(&text);
+    match failure {
+        Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
+        None => Ok(u8::from(!report.findings.is_empty())),
+    }
+}
+
 fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Result<u8, Report> {
     let source = ReportedSource { name: &read.source.name, text: &read.source.text };
     match call {
         Call::Build => {}
         Call::Check(format) => {
-            let config = match request.build_args.get("BUILDKIT_DOCKERFILE_CHECK") {
-                Some(said) => Config::parse(said),
-                None => Config::of(&read.file),
-            };
-            let config = config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))?;
-            let report = check(&read.file, config, inputs);
-            if format == Format::Json {
-                say(&report.json(source));
-                return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
-            }
-            let (text, failure) = complete(&report, source);
-            say(&text);
-            return match failure {
-                Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
-                None => Ok(u8::from(!report.findings.is_empty())),
-            };
+            return checked(&check(&read.file, config(request, &read.file)?, inputs), format, source);
         }
         Call::Outline(format) => {
             let outline = outline(&read.file, &read.source.text, inputs)

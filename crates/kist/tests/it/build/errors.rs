@@ -168,6 +168,19 @@ fn checks_are_made_without_building() {
 }
 
 #[test]
+fn a_mistake_does_not_hide_what_is_odd_before_it() {
+    let kist = empty();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM scratch AS Bad\nMAINTAINER me\nBADCMD\nMAINTAINER you\n")]);
+    let odd = ["Stage name 'Bad' should be lowercase", "Maintainer instruction is deprecated"];
+    let mistake = "dockerfile parse error on line 3: unknown instruction: BADCMD";
+    let out = build(&kist, &["--progress=plain"], &dir);
+    assert!(out.code == 1 && odd.iter().all(|text| out.stderr.contains(text)), "{}", out.stderr);
+    assert!(out.stderr.contains(mistake), "{}", out.stderr);
+    let out = kist.run(&["build", "--progress", "quiet", "--call=check,format=json", &dir]);
+    assert!(odd.iter().chain([&mistake]).all(|text| out.stdout.matches(text).count() == 1), "{}", out.stdout);
+}
+
+#[test]
 fn what_can_be_asked_can_be_asked() {
     let kist = busybox();
     let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\n")]);
