@@ -117,6 +117,8 @@ impl Work<'_, '_> {
                 Ok(made) => self.put(id, made),
                 Err(error) => self.fail(id, error),
             }
+            // Now that others go on: their files take milliseconds.
+            self.solver.clear_ended();
         }
     }
 

@@ -71,6 +71,7 @@ pub fn build(
     let caches = foreign::caches(machine, request, report);
     let warn = |text: &str| foreign::warn(report, text);
     let known = Imported::new(store, caches, &warn);
+    let ended = Mutex::default();
     let solver = Solver {
         home,
         store,
@@ -87,6 +88,7 @@ pub fn build(
         cancelled: AtomicBool::new(false),
         made_any: AtomicBool::new(false),
         trees: Mutex::default(),
+        ended: &ended,
         pulled: plan.steps.iter().map(|_| Mutex::new(false)).collect(),
     };
     let built = finish(&solver);

@@ -46,6 +46,8 @@ pub(crate) struct Solver<'a> {
     pub(crate) made_any: AtomicBool,
     /// Stages' files, mounted when they were first looked into.
     pub(crate) trees: Mutex<HashMap<ChainId, Arc<Tree>>>,
+    /// Drafts that are not needed any more, and whose files are still there.
+    pub(crate) ended: &'a Mutex<Vec<ContainerId>>,
     /// Images whose layers are here.
     pub(crate) pulled: Vec<Mutex<bool>>,
 }
@@ -300,6 +302,14 @@ impl Solver<'_> {
         Ok(lock().entry(top.clone()).or_insert(tree).clone())
     }
 
+    /// Removes the files of drafts that are not needed any more.
+    pub(crate) fn clear_ended(&self) {
+        let ended = std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner));
+        for id in ended {
+            let _ = self.store.remove_draft(&id);
+        }
+    }
+
     fn diffs_of(&self, id: StepId) -> Vec<DiffId> {
         match &self.plan.steps[id.0].what {
             What::Image(image) => image.diffs.clone(),
@@ -313,13 +323,14 @@ impl Solver<'_> {
 /// A draft that goes when it is no longer needed.
 pub(crate) struct Draft<'a> {
     store: &'a Store,
+    ended: &'a Mutex<Vec<ContainerId>>,
     pub(crate) id: ContainerId,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(solver: &Solver<'a>, layers: &[ChainId]) -> Result<Draft<'a>, StepError> {
         let id = solver.session.draft_id()?;
-        let draft = Draft { store: solver.store, id };
+        let draft = Draft { store: solver.store, ended: solver.ended, id };
         draft.store.draft_on(&draft.id, layers, solver.session.name())?;
         Ok(draft)
     }
@@ -328,7 +339,8 @@ impl<'a> Draft<'a> {
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
         // What stays bears the build's name, and is taken away with it.
-        let _ = self.store.remove_draft(&self.id);
+        let _ = self.store.end_draft(&self.id);
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push(self.id.clone());
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -820,4 +820,99 @@ fn nothing_takes_no_time() {
     eprintln!("six steps over 2,000 files, known: {:?}", times.iter().min().unwrap());
     eprintln!("{}", ends.into_inner().unwrap().join("\n"));
     assert!(times.iter().min().unwrap() < &Duration::from_secs(2), "{times:?}");
+}
+
+/// Where a layer's file is on the disk, and when it was changed.
+fn on_disk(site: &Site, variant: &Variant, path: &str) -> (u64, i64) {
+    use std::os::unix::fs::MetadataExt;
+    let layer = site.store.layer_places(&variant.chains[1..2]).remove(0);
+    let look = fs::symlink_metadata(layer.join(path)).unwrap();
+    (look.ino(), look.mtime())
+}
+
+#[test]
+fn unchanged_files_are_shared_with_the_last_layer_of_the_copy() {
+    const TEXT: &str = "FROM base:1\nCOPY --chmod=644 . /src/\n";
+    let site = site();
+    for name in ["a", "b", "d/c"] {
+        site.write(name, name);
+    }
+    let (first, _) = site.build(TEXT).unwrap();
+    site.write("b", "B");
+    let (second, _) = site.build(TEXT).unwrap();
+    for (path, is_shared) in [("src/a", true), ("src/b", false), ("src/d/c", true)] {
+        assert_eq!(on_disk(&site, &first, path).0 == on_disk(&site, &second, path).0, is_shared, "{path}");
+    }
+    assert_eq!((site.read(&first, "src/b"), site.read(&second, "src/b")), (Some("b".into()), Some("B".into())));
+    // Of the same content, but of another time: whoever compares times must see the new one.
+    let then = std::time::SystemTime::now() - Duration::from_secs(5);
+    fs::File::open(site.root.join("ctx/a")).unwrap().set_modified(then).unwrap();
+    site.write("b", "x");
+    let (third, _) = site.build(TEXT).unwrap();
+    assert_ne!(on_disk(&site, &third, "src/a"), on_disk(&site, &second, "src/a"));
+    // Somebody who copies all makes the same.
+    let other = self::site();
+    for (name, text) in [("a", "a"), ("b", "x"), ("d/c", "d/c")] {
+        other.write(name, text);
+    }
+    assert_eq!(other.build(TEXT).unwrap().0.config.rootfs, third.config.rootfs);
+}
+
+#[test]
+fn a_link_in_the_last_layer_is_not_followed() {
+    let site = site();
+    site.root.write("outside/f", "secret");
+    let outside = site.root.join("outside");
+    site.write("d/f", "secret");
+    site.build("FROM base:1\nCOPY . /src/\n").unwrap();
+    fs::remove_dir_all(site.root.join("ctx/d")).unwrap();
+    std::os::unix::fs::symlink(&outside, site.root.join("ctx/d")).unwrap();
+    site.build("FROM base:1\nCOPY . /src/\n").unwrap();
+    fs::remove_file(site.root.join("ctx/d")).unwrap();
+    site.write("d/f", "secret");
+    let (built, _) = site.build("FROM base:1\nCOPY . /src/\n").unwrap();
+    assert_eq!(site.read(&built, "src/d/f").as_deref(), Some("secret"));
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(fs::metadata(outside.join("f")).unwrap().nlink(), 1);
+}
+
+#[test]
+fn past_the_mount_a_copy_is_the_same() {
+    let root = Root::new();
+    let store = Store::open(root.path()).unwrap();
+    let layer = testkit::Layer::new().dir("usr", 0o711).dir("usr/empty", 0o770).file("usr/full/f", 0o600, "f");
+    store.load(ImageBuilder::new().name("base:1").layer(layer).docker_archive().as_slice(), &mut |_| {}).unwrap();
+    let below = store.resolve("base:1").unwrap().chains;
+    root.write("ctx/d/f", "text");
+    let tree = crate::context::Tree::directory(&root.join("ctx"), &root.join("cache")).unwrap();
+    let source = crate::context::Wanted { source: "/", parents: crate::context::Parents::Drop, exclude: &[] };
+    let selection = tree.select(&source).unwrap();
+    let files = crate::context::Tree::stage(
+        store.mount_image(&below, MountImage { id_maps: None, floor: Floor::Bare, beneath: None }).unwrap(),
+        None,
+        &root.join("cache"),
+    )
+    .unwrap();
+    let times = store::LayerTimes { epoch: spec::time::Time::from_ns(0), files: store::FileTimes::Clamp };
+    let made = |n: u8, dest: &str, past: bool| {
+        let id = ContainerId::from_bytes([n; 32]);
+        store.draft_on(&id, &below, "b").unwrap();
+        let upper = fs::File::open(store.draft_places(&id).unwrap().upper).unwrap();
+        let dest =
+            if past { crate::copy::mirror(files.root(), upper.as_fd(), dest).unwrap()? } else { dest.to_owned() };
+        let sources = [crate::copy::Source::Selected(&tree, &selection)];
+        let archives = crate::copy::Archives::Keep;
+        let wanted = crate::copy::Copy { sources: &sources, dest: &dest, owner: None, mode: None, archives };
+        if past {
+            crate::copy::copy(upper.as_fd(), &wanted).unwrap();
+        } else {
+            crate::copy::copy(store.mount(&id, Mount { id_maps: None }).unwrap().as_fd(), &wanted).unwrap();
+        }
+        Some(store.layer_of(&id, times).unwrap().unwrap().diff_id)
+    };
+    for (n, dest) in ["/usr/empty", "/usr/new/deep/", "/else", "/usr/full/g"].into_iter().enumerate() {
+        let n = u8::try_from(2 * n).unwrap();
+        assert_eq!(made(n, dest, true), made(n + 1, dest, false), "{dest}");
+    }
+    assert_eq!(made(100, "/usr/full", true), None);
 }
