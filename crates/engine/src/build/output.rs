@@ -148,7 +148,12 @@ fn add_to_index(path: &Path, ours: &[u8]) -> Result<(), Error> {
     index.manifests.extend(kept);
     let bytes = serde_json::to_vec(&index).map_err(damaged())?;
     let aside = path.with_file_name(format!(".kist-build-{}", std::process::id()));
-    fs::write(&aside, bytes).and_then(|()| fs::rename(&aside, path)).map_err(failed())
+    write(&aside, &bytes).and_then(|()| fs::rename(&aside, path)).map_err(failed())
+}
+
+/// A file of the user's, who may build again.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::File::create(path)?.write_all(bytes)
 }
 
 /// Whether each platform has a directory of its own: `linux_amd64`.
@@ -189,7 +194,7 @@ pub fn local(host: &Host, built: &Built, said: &[Vec<Predicate>], dir: &Path, sp
                 true => format!("sbom{whose}.spdx.json"),
                 false => format!("provenance{whose}.json"),
             };
-            fs::write(place.join(name), &predicate.body).map_err(failed())?;
+            write(&place.join(name), &predicate.body).map_err(failed())?;
         }
     }
     Ok(())

@@ -56,6 +56,7 @@ fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
             --------------------
                1 |     FROM busybox
                2 | >>> RUNN true
+                 |     ^^^^
                3 |     
             --------------------
             ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)
