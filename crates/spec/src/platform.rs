@@ -19,8 +19,21 @@ pub struct Platform {
 
 /// The text is not `os/arch[/variant]`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\": unknown operating system or architecture: invalid argument")]
-pub struct PlatformError(String);
+pub enum PlatformError {
+    /// It has too many parts.
+    #[error("\"{0}\": unknown operating system or architecture: invalid argument")]
+    Unknown(String),
+    /// One of its parts is no word.
+    #[error(
+        "\"{part}\" is an invalid component of \"{text}\": platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument"
+    )]
+    Part {
+        /// Which one.
+        part: String,
+        /// All of it.
+        text: String,
+    },
+}
 
 impl Platform {
     /// What this machine runs.
@@ -65,19 +78,18 @@ impl FromStr for Platform {
     type Err = PlatformError;
 
     fn from_str(text: &str) -> Result<Platform, PlatformError> {
-        let refused = || PlatformError(text.into());
         let parts: Vec<&str> = text.split('/').collect();
         let word =
             |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if !parts.iter().all(|part| word(part)) {
-            return Err(refused());
+        if let Some(part) = parts.iter().find(|part| !word(part)) {
+            return Err(PlatformError::Part { part: (*part).into(), text: text.into() });
         }
         let (os, architecture, variant) = match parts.as_slice() {
             ["linux"] => return Ok(Platform::host()),
             [architecture] => ("linux", *architecture, None),
             [os, architecture] => (*os, *architecture, None),
             [os, architecture, variant] => (*os, *architecture, Some((*variant).to_owned())),
-            _ => return Err(refused()),
+            _ => return Err(PlatformError::Unknown(text.into())),
         };
         let architecture = go_architecture(&architecture.to_ascii_lowercase()).to_owned();
         Ok(Platform { os: os.to_ascii_lowercase(), architecture, variant }.normalised())
@@ -107,6 +119,9 @@ mod tests {
         check("arm64", "linux/arm64");
         check("linux/arm64/v8", "linux/arm64");
         check("linux/arm", "linux/arm/v7");
+        let refused = "linux/".parse::<Platform>().map_err(|error| error.to_string());
+        let why = r#""" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument"#;
+        assert_eq!(refused, Err(why.to_owned()));
         assert!("a//b".parse::<Platform>().is_err());
     }
 

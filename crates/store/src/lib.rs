@@ -51,7 +51,7 @@ pub use pack::PackError;
 pub use places::Places;
 pub use receive::{Incoming, Layer, Open, Receiving, describe, read_manifest};
 pub use remove::{Remove, RemoveError, Removed, Several};
-pub use save::{SaveError, Saved};
+pub use save::{Pointed, SaveError, Saved};
 pub use step::{Step, StepLayer, StepRecord};
 pub use store::{Store, StoreError};
 pub use usage::{ImageUsage, StepUsage, Usage};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use spec::attestation::{self, DamagedPredicate, Predicate};
 use spec::digest::{Algorithm, BlobDigest, Digest};
 use spec::image::{Descriptor, Index, Manifest, media};
+use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::image::{Image, ResolveError};
@@ -55,6 +56,15 @@ pub struct Saved {
     pub predicates: Vec<Predicate>,
 }
 
+/// What names point to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointed {
+    /// Each image by its own.
+    Each,
+    /// All by the names of the first: one image for several platforms, in an index.
+    Together,
+}
+
 /// An item of `manifest.json`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -75,14 +85,14 @@ impl Store {
             let predicates = self.attested(&image.id)?;
             images.push(Saved { image, names, predicates });
         }
-        self.save_these(&images, out)
+        self.save_these(&images, Pointed::Each, out)
     }
 
     /// The same of these, whether or not they are images of this store; their layers must be here and kept.
     ///
     /// # Errors
     /// [`SaveError`].
-    pub fn save_these(&self, images: &[Saved], out: impl Write) -> Result<(), SaveError> {
+    pub fn save_these(&self, images: &[Saved], pointed: Pointed, out: impl Write) -> Result<(), SaveError> {
         // Until the last byte is written nobody shall collect what is being read.
         let _held = self.share()?;
         let mut archive =
@@ -90,14 +100,23 @@ impl Store {
         for dir in ["blobs", "blobs/sha256"] {
             archive.dir(dir)?;
         }
-        let (mut index, mut items) = (Vec::new(), Vec::new());
+        let (mut parts, mut items) = (Vec::new(), Vec::new());
         for Saved { image, names, predicates } in images {
             let manifest = self.save_image(&mut archive, image)?;
-            index.extend(entries(&archive.attest(manifest, image, names, predicates)?, names));
+            let said = archive.said(&manifest, image, names, predicates)?;
+            parts.push(((manifest, image.config.platform()), said, names));
             let layers = image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect();
             let tags: Vec<_> = names.iter().map(Reference::familiar).collect();
             let repo_tags = (!tags.is_empty()).then_some(tags);
             items.push(Item { config: member(&image.id.0), repo_tags, layers });
+        }
+        let mut index = Vec::new();
+        let group = if pointed == Pointed::Together { parts.len() } else { 1 };
+        for group in parts.chunks(group.max(1)) {
+            let images: Vec<_> = group.iter().map(|(image, ..)| image.clone()).collect();
+            let said: Vec<_> = group.iter().filter_map(|(_, said, _)| said.clone()).collect();
+            let names = group.first().map_or(&[][..], |(.., names)| names.as_slice());
+            index.extend(entries(&archive.point(&images, &said)?, names));
         }
         let index = Index {
             schema_version: 2,
@@ -226,23 +245,31 @@ impl<W: Write> Archive<W> {
         if self.written.insert(digest.clone()) { self.file(&member(digest), bytes) } else { Ok(()) }
     }
 
-    /// What is said about an image, beside it. Answers what the image's names point to: its manifest, or an index of it and of that.
-    fn attest(
+    /// What is said about an image, beside it. Answers its manifest, if anything is said.
+    fn said(
         &mut self,
-        manifest: Descriptor,
+        manifest: &Descriptor,
         image: &Image,
         names: &[Reference],
         predicates: &[Predicate],
-    ) -> Result<Descriptor, SaveError> {
+    ) -> Result<Option<Descriptor>, SaveError> {
         if predicates.is_empty() {
-            return Ok(manifest);
+            return Ok(None);
         }
-        let platform = image.config.platform();
-        let said = attestation::attest(&manifest, &platform, names, predicates)?;
-        let (index, bytes) = attestation::index(&[(manifest, platform)], std::slice::from_ref(&said.manifest.0));
-        for (descriptor, bytes) in said.blobs.iter().chain([&said.manifest, &(index.clone(), bytes)]) {
+        let said = attestation::attest(manifest, &image.config.platform(), names, predicates)?;
+        for (descriptor, bytes) in said.blobs.iter().chain([&said.manifest]) {
             self.blob(&descriptor.digest.0, bytes)?;
         }
+        Ok(Some(said.manifest.0))
+    }
+
+    /// What a name points to: a manifest, or an index of all there is.
+    fn point(&mut self, images: &[(Descriptor, Platform)], said: &[Descriptor]) -> Result<Descriptor, SaveError> {
+        if let ([(manifest, _)], []) = (images, said) {
+            return Ok(manifest.clone());
+        }
+        let (index, bytes) = attestation::index(images, said);
+        self.blob(&index.digest.0, &bytes)?;
         Ok(index)
     }
 

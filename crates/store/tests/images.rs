@@ -179,6 +179,28 @@ fn saved_is_loaded_is_saved() {
 }
 
 #[test]
+fn images_that_are_one_for_several_platforms_are_behind_one_name() {
+    let root = Root::new();
+    let store = Store::open(&root.join("store")).unwrap();
+    load(&store, &testkit::busybox().docker_archive());
+    let image = store.resolve("busybox").unwrap();
+    let saved = |image| store::Saved { image, names: Vec::new(), predicates: Vec::new() };
+    let arm = {
+        let mut arm = image.clone();
+        arm.config.architecture = "arm64".into();
+        arm.config_bytes = serde_json::to_vec(&arm.config).unwrap();
+        arm.id = spec::digest::ImageId(spec::digest::Digest::sha256(&arm.config_bytes));
+        arm
+    };
+    let mut archive = Vec::new();
+    store.save_these(&[saved(image), saved(arm)], store::Pointed::Together, &mut archive).unwrap();
+    let texts = String::from_utf8_lossy(&archive);
+    let index = texts.split("index.json").nth(1).unwrap();
+    assert_eq!(index[..1024].matches("image.index.v1+json").count(), 2, "an index of one index");
+    assert_eq!(texts.matches(r#""platform":{"os":"linux","architecture":"#).count(), 2, "an entry for each platform");
+}
+
+#[test]
 fn skopeo_reads_and_writes() {
     if !Path::new("/usr/bin/skopeo").exists() {
         testkit::skip!("skopeo is not installed");

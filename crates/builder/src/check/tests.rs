@@ -218,7 +218,7 @@ fn undefined_arg_in_from() {
         "ARG MY_OS=linux\nARG MY_ARCH=amd64\nFROM --platform=linux/${MYARCH} busybox\n",
         expect![[r#"
         3 UndefinedArgInFrom: FROM argument 'MYARCH' is not declared (did you mean MY_ARCH?)
-        failure at [(3, 3)]: failed to parse platform linux/${MYARCH}: "linux/": unknown operating system or architecture: invalid argument (did you mean MY_ARCH?)
+        failure at [(3, 3)]: failed to parse platform linux/${MYARCH}: "" is an invalid component of "linux/": platform specifier component must match "^[A-Za-z0-9_.-]+$": invalid argument (did you mean MY_ARCH?)
     "#]],
     );
     finds(

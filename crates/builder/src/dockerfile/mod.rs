@@ -26,7 +26,7 @@ pub mod words;
 mod tests;
 
 pub use instruction::parse_trigger;
-pub use parse::{MAX_BYTES, parse, syntax};
+pub use parse::{MAX_BYTES, parse, parse_before, syntax};
 pub(crate) use source::directive;
 
 /// The body of the fuzz target and of its property test: any bytes are a Dockerfile or refused, what is said of places is within the text,

@@ -52,6 +52,13 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, Mistakes> {
     Ok(file)
 }
 
+/// What a file says before its first mistake, if that alone is a Dockerfile.
+#[must_use]
+pub fn parse_before(text: &[u8], mistakes: &Mistakes) -> Option<Dockerfile> {
+    let first = mistakes.0.iter().map(|mistake| mistake.span.start).min()?;
+    parse(text.get(..first)?).ok()
+}
+
 /// The image that reads a file, if it names one, and the line: `# syntax=`, or for files that are no Dockerfiles `// syntax=` or
 /// `{"syntax": "…"}`. It is asked before the file is parsed, which may be in any language then.
 #[must_use]

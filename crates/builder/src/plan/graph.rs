@@ -6,6 +6,7 @@ use spec::digest::{ChainId, DiffId};
 use spec::platform::Platform;
 use spec::time::Time;
 
+use crate::Git;
 use crate::dockerfile::ast::{Device, RunNetwork, Security, Span};
 use crate::dockerfile::mount::{Owner, Sharing};
 
@@ -79,6 +80,29 @@ pub(crate) struct Checkout {
     pub(crate) submodules: bool,
     /// The commit it must be.
     pub(crate) checksum: Option<String>,
+}
+
+impl Checkout {
+    /// What git is asked for. Servers know a commit by its full name alone: one in short is compared.
+    pub(crate) fn wanted(&self) -> Git {
+        let commit = self.checksum.clone().filter(|text| matches!(text.len(), 40 | 64));
+        Git {
+            remote: self.remote.clone(),
+            reference: self.reference.clone().or(commit),
+            keep_git_dir: self.keep_git_dir,
+            submodules: self.submodules,
+        }
+    }
+
+    /// Whether the commit that came is the one it must be.
+    pub(crate) fn is_of(&self, commit: &str) -> Result<(), String> {
+        match &self.checksum {
+            Some(wanted) if !commit.starts_with(wanted) => {
+                Err(format!("expected checksum to match {wanted}, got {commit}"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 /// `RUN`.

@@ -11,17 +11,19 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 use spec::digest::Digest;
 use store::Store;
 
-use super::error::{BuildError, Source};
+use super::checks;
+use super::error::{BuildError, Place, Source};
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
 use crate::cache::{Session, now};
 use crate::context::{FilesError, Tree, is_archive};
 use crate::copy::hash_download;
 use crate::dockerfile::ast;
-use crate::dockerfile::{MAX_BYTES, parse};
+use crate::dockerfile::error::Mistakes;
+use crate::dockerfile::{MAX_BYTES, parse, parse_before};
 use crate::ignore::{self, Patterns};
 use crate::plan::git_source;
-use crate::{BuildContext, Dockerfile, Git, Machine, Request};
+use crate::{BuildContext, Dockerfile, Machine, Request};
 
 /// The name of the context that `COPY` without `--from` means.
 pub(crate) const MAIN: &str = "context";
@@ -99,8 +101,14 @@ impl<'a> Contexts<'a> {
             Ok::<_, BuildError>((text, shown.digest().clone()))
         })?;
         let source = Source { name, text: text.into() };
-        let file = parse(&source.text).map_err(|mistakes| BuildError::Mistaken(mistakes, source.clone()))?;
-        self.refuse_foreign(&file)?;
+        let file = match parse(&source.text) {
+            Ok(file) => file,
+            Err(mistakes) => {
+                self.tell_before(&mistakes, &source, vertex);
+                return Err(BuildError::Mistaken(mistakes, source));
+            }
+        };
+        self.refuse_foreign(&file, &source)?;
         if raw.is_local {
             let opened = self.report.during("[internal] load .dockerignore", |shown| {
                 let began = now();
@@ -113,6 +121,14 @@ impl<'a> Contexts<'a> {
             self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None });
         }
         Ok(Loaded { file, source, vertex })
+    }
+
+    /// What is odd about the part of a file before its first mistake is told too. What ends that look is not: the mistake does.
+    fn tell_before(&self, mistakes: &Mistakes, source: &Source, vertex: Digest) {
+        if let Some(file) = parse_before(&source.text, mistakes) {
+            let before = Loaded { file, source: source.clone(), vertex };
+            let _ended = checks::check(&before, None, self.request, &checks::Bases::default(), self.report.on);
+        }
     }
 
     /// `<name of the Dockerfile>.dockerignore` goes before `.dockerignore`.
@@ -129,7 +145,7 @@ impl<'a> Contexts<'a> {
         }
     }
 
-    fn refuse_foreign(&self, file: &ast::Dockerfile) -> Result<(), BuildError> {
+    fn refuse_foreign(&self, file: &ast::Dockerfile, source: &Source) -> Result<(), BuildError> {
         let said = self.request.build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
         let asked = said.or_else(|| file.directives.syntax.as_ref().map(|syntax| syntax.value.as_str()));
         let Some(image) = asked.and_then(|asked| asked.split_whitespace().next()) else { return Ok(()) };
@@ -137,9 +153,12 @@ impl<'a> Contexts<'a> {
         if repository.is_ok_and(|repository| OWN_SYNTAX.contains(&repository.as_str())) {
             return Ok(());
         }
-        Err(BuildError::refused(format!(
+        let line = file.directives.syntax.as_ref().filter(|_| said.is_none()).map(|syntax| syntax.line);
+        let message = format!(
             "syntax {image}: only the language of docker/dockerfile is read here; leave the line out if the file is written in it"
-        )))
+        );
+        let place = line.map(|line| Place { source: source.clone(), lines: vec![(line, line)] });
+        Err(BuildError::Refused { message, place, source: None })
     }
 
     /// A context by its name; `context` is the main one.
@@ -218,16 +237,13 @@ impl<'a> Contexts<'a> {
                 .build_args
                 .get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")
                 .is_some_and(|said| said == "1" || said == "true");
-            let wanted = Git {
-                remote: checkout.remote.clone(),
-                reference: checkout.reference.clone().or(checkout.checksum.clone()),
-                keep_git_dir: checkout.keep_git_dir || keep,
-                submodules: checkout.submodules,
-            };
+            let mut wanted = checkout.wanted();
+            wanted.keep_git_dir |= keep;
             let commit = self.report.during(&format!("[internal] load git source {url}"), |shown| {
-                self.machine
-                    .git(&wanted, &into, &|bytes| shown.log(2, bytes))
-                    .map_err(|e| BuildError::refused(told(&e)))
+                let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
+                let commit = commit.map_err(|e| BuildError::refused(told(&e)))?;
+                checkout.is_of(&commit).map_err(BuildError::refused)?;
+                Ok::<_, BuildError>(commit)
             })?;
             self.note(Material::of_commit(url, &commit));
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));

@@ -22,8 +22,8 @@ mod solver;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use disk::Home;
@@ -38,6 +38,7 @@ use solver::Solver;
 
 use crate::cache::Session;
 use crate::exchange::Imported;
+use crate::ignore::Patterns;
 use crate::plan::graph::What;
 use crate::plan::{Described, Facts, Plan, Wanted, plan};
 use crate::progress::Progress;
@@ -105,6 +106,8 @@ pub struct Read {
     pub file: crate::dockerfile::ast::Dockerfile,
     /// Its text.
     pub source: Source,
+    /// What is not seen of the context.
+    pub ignore: Option<Arc<Patterns>>,
 }
 
 /// Reads the Dockerfile, and does nothing with it: for what is asked of one without building it.
@@ -119,8 +122,10 @@ pub fn read(
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Read, BuildError> {
     let session = Session::open(home, store)?;
-    let loaded = Contexts::new(request, store, &session, machine, Report { on }).load()?;
-    Ok(Read { file: loaded.file, source: loaded.source })
+    let contexts = Contexts::new(request, store, &session, machine, Report { on });
+    let loaded = contexts.load()?;
+    let ignore = contexts.open(load::MAIN)?.ignore.clone();
+    Ok(Read { file: loaded.file, source: loaded.source, ignore })
 }
 
 fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {

@@ -9,11 +9,11 @@ use spec::digest::{ChainId, Digest};
 use super::load::subtree;
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
+use crate::WantedImage;
 use crate::attest::provenance::Material;
 use crate::cache::now;
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
-use crate::{Git, WantedImage};
 
 /// A file that was downloaded.
 pub(crate) struct Download {
@@ -46,17 +46,9 @@ impl Solver<'_> {
     pub(crate) fn clone_repository(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<Made, StepError> {
         shown.begin();
         let into = self.session.temporary()?;
-        let wanted = Git {
-            remote: checkout.remote.clone(),
-            reference: checkout.reference.clone().or_else(|| checkout.checksum.clone()),
-            keep_git_dir: checkout.keep_git_dir,
-            submodules: checkout.submodules,
-        };
-        let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
+        let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
-        if let Some(wanted) = checkout.checksum.as_ref().filter(|wanted| !commit.starts_with(wanted.as_str())) {
-            return Err(StepError::new(format!("expected checksum to match {wanted}, got {commit}")));
-        }
+        checkout.is_of(&commit).map_err(StepError::new)?;
         self.contexts.note(Material::of_commit(&checkout.remote, &commit));
         let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
         shown.done();

@@ -389,6 +389,7 @@ fn what_is_not_there_is_told_before_anything_runs() {
     .assert_eq(&format!("{error}\n{}", error.excerpt()));
     let (error, _) = site.build("# syntax=evil/frontend\nFROM scratch\n").unwrap_err();
     expect!["syntax evil/frontend: only the language of docker/dockerfile is read here; leave the line out if the file is written in it"].assert_eq(&error.to_string());
+    assert!(error.excerpt().contains("   1 | >>> # syntax=evil/frontend\n"), "{}", error.excerpt());
     let request = Request { dockerfile: Dockerfile::InContext("Dockerfile".into()), ..site.request("") };
     expect!["failed to read dockerfile: open Dockerfile: no such file or directory"]
         .assert_eq(&site.build_of(&request).unwrap_err().0.to_string());

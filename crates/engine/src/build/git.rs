@@ -16,7 +16,7 @@ use crate::error::Error;
 pub const GIT: &str = "git";
 
 /// For every word to it.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "credential.helper=",
@@ -24,6 +24,8 @@ const SETTINGS: [&str; 7] = [
     "advice.detachedHead=false",
     "init.defaultBranch=master",
     "submodule.recurse=false",
+    // Nothing of when it was done stays: what is built on a checkout is known by its bytes.
+    "core.logAllRefUpdates=false",
 ];
 const PROTOCOLS: [&str; 4] = ["https", "http", "ssh", "git"];
 
@@ -57,11 +59,16 @@ pub(super) fn git(
     }
     let failed =
         |error: Error| Error::Other(format!("failed to fetch remote {}", shown(&wanted.remote)), Box::new(error));
-    say.words(&["init", "--quiet"])?;
-    say.words(&["remote", "add", "origin", &wanted.remote])?;
     let is_commit = matches!(reference.len(), 40 | 64) && reference.bytes().all(|b| b.is_ascii_hexdigit());
-    let shallow = say.words(&["fetch", "--quiet", "--depth=1", "--no-tags", "origin", reference]);
-    match shallow {
+    let (name, digits) = match is_commit {
+        true => (reference.to_owned(), reference.len()),
+        false => found(reference, &say.words(&["ls-remote", &wanted.remote, reference]).map_err(failed)?)?,
+    };
+    // Which digests a repository has cannot be changed later.
+    let format: &[&str] = if digits == 64 { &["--object-format=sha256"] } else { &[] };
+    say.words(&[&["init", "--quiet", "--template="], format].concat())?;
+    say.words(&["remote", "add", "origin", &wanted.remote])?;
+    match say.shallow(&["fetch", "--quiet", "--no-tags"], &["origin", &name]) {
         Ok(_) => say.words(&["checkout", "--quiet", "--force", "FETCH_HEAD"])?,
         // Not every server gives out a commit by its name: then it is among all there is.
         Err(_) if is_commit => {
@@ -74,12 +81,30 @@ pub(super) fn git(
     let commit = say.words(&["rev-parse", "--verify", "HEAD"])?;
     let has_modules = into.join(".gitmodules").symlink_metadata().is_ok();
     if wanted.submodules && has_modules {
-        say.words(&["submodule", "--quiet", "update", "--init", "--recursive", "--depth=1"]).map_err(failed)?;
+        say.shallow(&["submodule", "--quiet", "update", "--init", "--recursive"], &[]).map_err(failed)?;
     }
-    if !wanted.keep_git_dir {
+    if wanted.keep_git_dir {
+        // An index without the files' times and inodes.
+        say.words(&["read-tree", "HEAD"])?;
+    } else {
         disk::remove_tree(&into.join(".git")).map_err(Error::io("removing the repository's .git"))?;
     }
     Ok(commit.trim().to_owned())
+}
+
+/// What a branch or tag is called in full, and how many digits its digest has, by what `ls-remote` printed. A branch goes before a
+/// tag, as git itself has it.
+fn found(reference: &str, printed: &str) -> Result<(String, usize), Error> {
+    let below = |dir: &str| format!("{dir}{}", reference.strip_prefix(dir).unwrap_or(reference));
+    let names = match reference {
+        "HEAD" => vec!["HEAD".to_owned()],
+        _ => vec![below("refs/"), below("refs/heads/"), below("refs/tags/")],
+    };
+    let lines: Vec<(&str, &str)> = printed.lines().filter_map(|line| line.split_once('\t')).collect();
+    names
+        .into_iter()
+        .find_map(|name| lines.iter().find(|(_, its)| *its == name).map(|(digest, _)| (name, digest.len())))
+        .ok_or_else(|| Error::Invalid(format!("repository does not contain ref {reference}, output: {printed:?}")))
 }
 
 fn find(env: &[(String, String)]) -> Result<PathBuf, Error> {
@@ -131,6 +156,14 @@ impl Say<'_> {
         Err(Error::Invalid(format!("git {} failed: {said}", words.first().copied().unwrap_or_default())))
     }
 
+    /// The newest commit alone, or all of them from servers that cannot tell a part: those that give out plain files.
+    fn shallow(&self, words: &[&str], what: &[&str]) -> Result<String, Error> {
+        match self.words(&[words, &["--depth=1"], what].concat()) {
+            Err(Error::Invalid(why)) if why.contains("shallow") => self.words(&[words, what].concat()),
+            other => other,
+        }
+    }
+
     fn command(&self, words: &[&str]) -> Command {
         #[expect(clippy::disallowed_methods, reason = "git's protocols are spoken by git")]
         let mut command = Command::new(self.program);
@@ -167,5 +200,23 @@ fn shown(remote: &str) -> String {
             format!("{scheme}://{}", rest.split_once('@').map_or(rest, |(_, rest)| rest))
         }
         Some(_) | None => remote.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::found;
+
+    #[test]
+    fn a_branch_goes_before_a_tag_and_what_is_not_there_is_said() {
+        let one = |name: &str| format!("{}\t{name}\n", "a".repeat(40));
+        let printed = one("refs/heads/v1") + &one("refs/tags/v1") + &one("refs/tags/x") + &one("refs/heads/a/x");
+        let name = |reference| found(reference, &printed).map(|(name, _)| name).map_err(|e| e.to_string());
+        assert_eq!(name("v1").as_deref(), Ok("refs/heads/v1"));
+        assert_eq!(name("refs/tags/v1").as_deref(), Ok("refs/tags/v1"));
+        assert_eq!(name("tags/v1").as_deref(), Ok("refs/tags/v1"));
+        assert_eq!(name("x").as_deref(), Ok("refs/tags/x"));
+        assert!(name("y").is_err_and(|why| why.starts_with("repository does not contain ref y, output: ")));
+        assert_eq!(found("HEAD", &format!("{}\tHEAD\n", "b".repeat(64))).ok(), Some(("HEAD".to_owned(), 64)));
     }
 }

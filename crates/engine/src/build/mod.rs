@@ -14,6 +14,7 @@ pub mod finish;
 mod git;
 pub mod history;
 mod image;
+pub mod layout;
 mod mounts;
 pub mod output;
 mod run;

@@ -76,23 +76,18 @@ pub type Owner = (u32, u32);
 /// Writes a tree as it is (no names mean whiteouts) and ends the archive: `cp` and `export`. Times are whole seconds, as
 /// in Docker's archives; `owners` says what an owner is called in the archive.
 pub fn pack<W: Write>(what: Packed<'_>, owners: &dyn Fn(Owner) -> Owner, out: W) -> Result<Written, LayerError> {
+    pack_all([what], owners, out)
+}
+
+/// The same of several, one after another.
+pub fn pack_all<'a, W: Write>(
+    all: impl IntoIterator<Item = Packed<'a>>,
+    owners: &dyn Fn(Owner) -> Owner,
+    out: W,
+) -> Result<Written, LayerError> {
     let mut walk = Walk::new(out, Whiteouts::Literal, Times::Seconds, owners);
-    match what {
-        Packed::Below(dir) => {
-            // It may be open for reference only.
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let dir = openat(dir, ".", flags, Mode::empty()).map_err(|errno| LayerError::io("opening", b"", errno))?;
-            walk.directory(dir.as_fd(), b"", 0)?;
-        }
-        Packed::Directory(dir, name) => {
-            let stat = rustix::fs::fstat(dir).map_err(|errno| LayerError::io("reading", name, errno))?;
-            let by_name = [format!("/proc/self/fd/{}", dir.as_raw_fd()).as_bytes(), b"/."].concat();
-            let xattrs = walk.xattrs(&by_name, name)?;
-            walk.append(&stat, name.to_vec(), Kind::Dir, xattrs.kept, &mut io::empty())?;
-            // The root of everything has no name: what is in it is called `/bin` and so on.
-            walk.children(dir, &[name, b"/"].concat(), 0)?;
-        }
-        Packed::Named { dir, name, as_name } => walk.child(dir, name, as_name.to_vec(), 0)?,
+    for what in all {
+        walk.packed(what)?;
     }
     walk.finish()
 }
@@ -132,6 +127,28 @@ impl<'o, W: Write> Walk<'o, W> {
             written: Written::default(),
             buffer: vec![0; XATTR_BUFFER],
         }
+    }
+
+    fn packed(&mut self, what: Packed<'_>) -> Result<(), LayerError> {
+        match what {
+            Packed::Below(dir) => {
+                // It may be open for reference only.
+                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let dir =
+                    openat(dir, ".", flags, Mode::empty()).map_err(|errno| LayerError::io("opening", b"", errno))?;
+                self.directory(dir.as_fd(), b"", 0)?;
+            }
+            Packed::Directory(dir, name) => {
+                let stat = rustix::fs::fstat(dir).map_err(|errno| LayerError::io("reading", name, errno))?;
+                let by_name = [format!("/proc/self/fd/{}", dir.as_raw_fd()).as_bytes(), b"/."].concat();
+                let xattrs = self.xattrs(&by_name, name)?;
+                self.append(&stat, name.to_vec(), Kind::Dir, xattrs.kept, &mut io::empty())?;
+                // The root of everything has no name: what is in it is called `/bin` and so on.
+                self.children(dir, &[name, b"/"].concat(), 0)?;
+            }
+            Packed::Named { dir, name, as_name } => self.child(dir, name, as_name.to_vec(), 0)?,
+        }
+        Ok(())
     }
 
     fn finish(self) -> Result<Written, LayerError> {

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use builder::check::{Base, Config, Inputs, ReportedSource, check, complete, outline, targets};
+use builder::check::{self, Base, Config, Inputs, ReportedSource, check, complete, outline, targets};
+use builder::dockerfile::ast::Dockerfile;
+use builder::dockerfile::error::Mistakes;
+use builder::dockerfile::parse_before;
 use builder::progress::Progress;
-use builder::{Machine as _, Read, Request, WantedImage};
+use builder::{BuildError, Machine as _, Read, Request, Source, WantedImage};
 use engine::Host;
 use engine::build::Tools;
+use serde_json::{Value, json};
 use spec::platform::Platform;
 
 use super::solve::failed;
@@ -25,6 +29,8 @@ pub(super) enum Call {
     Outline(Format),
     /// Its stages.
     Targets(Format),
+    /// What can be asked.
+    Describe(Format),
 }
 
 /// How it is answered.
@@ -52,6 +58,7 @@ impl Call {
             "check" | "lint" => Ok(Call::Check(format)),
             "outline" => Ok(Call::Outline(format)),
             "targets" => Ok(Call::Targets(format)),
+            "subrequests.describe" => Ok(Call::Describe(format)),
             other => Err(Report::plain(format!("ERROR: --call={other}: there are build, check, outline and targets"))),
         }
     }
@@ -65,7 +72,13 @@ pub(super) fn answer(
     request: &Request,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<u8, Report> {
-    let read = builder::read(&host.home, &host.store, tools, request, on).map_err(|error| failed(&error))?;
+    let read = match builder::read(&host.home, &host.store, tools, request, on) {
+        Ok(read) => read,
+        Err(BuildError::Mistaken(mistakes, source)) if matches!(call, Call::Check(_)) => {
+            return mistaken(call, request, &mistakes, &source);
+        }
+        Err(error) => return Err(failed(&error)),
+    };
     let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
     let globals = globals(request, &platform);
     // Of one that is not to be had nothing is known.
@@ -79,10 +92,51 @@ pub(super) fn answer(
         globals: &globals,
         build_args: &request.build_args,
         target: request.target.as_deref(),
-        ignore: None,
+        ignore: read.ignore.as_deref(),
         base: &base,
     };
     tell(call, request, &read, &inputs)
+}
+
+/// A file that is none still shows what is odd about it before its first mistake.
+fn mistaken(call: Call, request: &Request, mistakes: &Mistakes, source: &Source) -> Result<u8, Report> {
+    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
+    let inputs = Inputs {
+        globals: &globals(request, &platform),
+        build_args: &request.build_args,
+        target: request.target.as_deref(),
+        ignore: None,
+        base: &|_| Base::default(),
+    };
+    let found = parse_before(&source.text, mistakes).map(|file| (config(request, &file), file));
+    let mut report = match found {
+        Some((config, file)) => check(&file, config?, &inputs),
+        None => check::Report { findings: Vec::new(), failure: None },
+    };
+    report.failure = Some(mistakes.into());
+    let Call::Check(format) = call else { return Ok(0) };
+    checked(&report, format, ReportedSource { name: &source.name, text: &source.text })
+}
+
+fn config(request: &Request, file: &Dockerfile) -> Result<Config, Report> {
+    let config = match request.build_args.get("BUILDKIT_DOCKERFILE_CHECK") {
+        Some(said) => Config::parse(said),
+        None => Config::of(file),
+    };
+    config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))
+}
+
+fn checked(report: &check::Report, format: Format, source: ReportedSource<'_>) -> Result<u8, Report> {
+    if format == Format::Json {
+        say(&report.json(source));
+        return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
+    }
+    let (text, failure) = complete(report, source);
+    say(&text);
+    match failure {
+        Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
+        None => Ok(u8::from(!report.findings.is_empty())),
+    }
 }
 
 fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Result<u8, Report> {
@@ -90,34 +144,46 @@ fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Resu
     match call {
         Call::Build => {}
         Call::Check(format) => {
-            let config = match request.build_args.get("BUILDKIT_DOCKERFILE_CHECK") {
-                Some(said) => Config::parse(said),
-                None => Config::of(&read.file),
-            };
-            let config = config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))?;
-            let report = check(&read.file, config, inputs);
-            if format == Format::Json {
-                say(&report.json(source));
-                return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
-            }
-            let (text, failure) = complete(&report, source);
-            say(&text);
-            return match failure {
-                Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
-                None => Ok(u8::from(!report.findings.is_empty())),
-            };
+            return checked(&check(&read.file, config(request, &read.file)?, inputs), format, source);
         }
         Call::Outline(format) => {
             let outline = outline(&read.file, &read.source.text, inputs)
                 .map_err(|failure| Report::plain(format!("ERROR: {}", failure.text(source))))?;
             say(&if format == Format::Json { outline.json() } else { outline.text() });
         }
+        Call::Describe(format) => say(&described(format)),
         Call::Targets(format) => {
             let targets = targets(&read.file, &read.source.text);
             say(&if format == Format::Json { targets.json() } else { targets.text() });
         }
     }
     Ok(0)
+}
+
+/// What can be asked, in BuildKit's words (`subrequests.Request`).
+fn described(format: Format) -> String {
+    const ALL: [(&str, &str); 3] = [
+        ("outline", "List all parameters current build target supports"),
+        ("targets", "List all targets current build supports"),
+        ("subrequests.describe", "List available subrequest types"),
+    ];
+    if format == Format::Text {
+        let line = |(name, about): (&str, &str)| format!("{name:<21}1.0.0   {about}");
+        let lines: Vec<String> = ALL.into_iter().map(line).collect();
+        return format!("{:<21}VERSION DESCRIPTION\n{}", "NAME", lines.join("\n"));
+    }
+    let one = |(name, about): (&str, &str)| {
+        let options = if name == "outline" {
+            json!([{ "name": "target", "description": "Target build stage" }])
+        } else {
+            Value::Null
+        };
+        json!({
+            "name": format!("frontend.{name}"), "version": "1.0.0", "type": "rpc", "description": about, "opts": options,
+            "metadata": [{ "name": "result.json" }, { "name": "result.txt" }],
+        })
+    };
+    format!("{:#}", Value::Array(ALL.into_iter().map(one).collect()))
 }
 
 /// What is there before any `ARG`.

@@ -80,7 +80,7 @@ struct Product<'a> {
     said: Vec<Vec<Predicate>>,
 }
 
-/// Documents about the build: provenance, SBOM. Files that are no image have none.
+/// Documents about the build: provenance, SBOM.
 fn said(
     host: &Host,
     built: &Built,
@@ -88,8 +88,9 @@ fn said(
     wanted: &Attest<'_>,
     step: &Export<'_>,
 ) -> Result<Vec<Vec<Predicate>>, Report> {
-    let is_image = matches!(output, Output::Image { .. } | Output::Archive { .. });
-    if !is_image || *wanted.asked == Asked::default() {
+    let can =
+        matches!(output, Output::Image { .. } | Output::Archive { .. } | Output::Layout { .. } | Output::Local(..));
+    if !can || *wanted.asked == Asked::default() {
         return Ok(Vec::new());
     }
     Ok(step.part("exporting attestations", || attest(host, built, wanted))?)
@@ -125,6 +126,9 @@ fn one(
                 super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)
             }
         })?,
+        Output::Layout { names, dir } => {
+            step.part("copying files", || output::layout(host, built, said, names, dir))?;
+        }
         Output::Tar(to) => step.part("sending tarball", || match to {
             To::Stdout => Ok(output::tar(host, built, io::stdout().lock())?),
             To::File(path) => {
@@ -132,7 +136,7 @@ fn one(
                 super::super::output::to_file(cli, path, "ERROR: failed to write the tar", write)
             }
         })?,
-        Output::Local(dir) => step.part("copying files", || output::local(host, built, dir))?,
+        Output::Local(dir, split) => step.part("copying files", || output::local(host, built, said, dir, *split))?,
     }
     Ok(())
 }
@@ -181,7 +185,8 @@ fn output_name(output: &Output) -> &'static str {
         Output::Image { .. } => "exporting to image",
         Output::Archive { format: "oci", .. } => "exporting to oci image format",
         Output::Archive { .. } => "exporting to docker image format",
-        Output::Local(_) => "exporting to client directory",
+        Output::Layout { .. } => "exporting to oci image format",
+        Output::Local(..) => "exporting to client directory",
         Output::Tar(_) => "exporting to client tarball",
         Output::CacheOnly => "exporting nothing but the cache",
     }
@@ -190,8 +195,8 @@ fn output_name(output: &Output) -> &'static str {
 /// What images are called there.
 fn names_of(output: &Output) -> &[Reference] {
     match output {
-        Output::Image { names, .. } | Output::Archive { names, .. } => names,
-        Output::Local(_) | Output::Tar(_) | Output::CacheOnly => &[],
+        Output::Image { names, .. } | Output::Archive { names, .. } | Output::Layout { names, .. } => names,
+        Output::Local(..) | Output::Tar(_) | Output::CacheOnly => &[],
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use builder::attest::{Asked, Flag};
 use builder::{CacheFrom, CacheTo, Max};
+use engine::build::output::Split;
 use spec::reference::Reference;
 
 use crate::cli::Cli;
@@ -32,8 +33,15 @@ pub(super) enum Output {
         /// Where it goes.
         to: To,
     },
+    /// A directory of images: an OCI layout.
+    Layout {
+        /// What its images are called.
+        names: Vec<Reference>,
+        /// Where it is.
+        dir: PathBuf,
+    },
     /// The files, into a directory.
-    Local(PathBuf),
+    Local(PathBuf, Split),
     /// The files, as a tar.
     Tar(To),
     /// Nowhere: the cache is all that is wanted.
@@ -106,7 +114,7 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
     if let [dir] = all.as_slice()
         && !dir.contains('=')
     {
-        return Ok(Output::Local(cli.working_dir().join(dir)));
+        return Ok(Output::Local(cli.working_dir().join(dir), Split::BySeveral));
     }
     let pairs = pairs(&all)?;
     let of = |key: &str| pairs.get(key).map(String::as_str).filter(|value| !value.is_empty());
@@ -128,7 +136,9 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
     };
     let archive = |format: &'static str| -> Result<Output, Report> {
         if of("tar").is_some_and(|value| !is_true(value)) {
-            return Err(wrong(format!("tar=false of type={format} is not there yet in kist: unpack the archive")));
+            let dest =
+                of("dest").ok_or_else(|| wrong(format!("dest is required for {format} exporter with tar=false")))?;
+            return Ok(Output::Layout { names: names()?, dir: cli.working_dir().join(dest) });
         }
         Ok(Output::Archive { format, names: names()?, to: to(format)? })
     };
@@ -144,7 +154,12 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
             if dest == "-" {
                 return Err(wrong("dest cannot be stdout for local exporter"));
             }
-            Ok(Output::Local(cli.working_dir().join(dest)))
+            let split = match of("platform-split").map(is_true) {
+                None => Split::BySeveral,
+                Some(true) => Split::Always,
+                Some(false) => Split::Never,
+            };
+            Ok(Output::Local(cli.working_dir().join(dest), split))
         }
         "cacheonly" => Ok(Output::CacheOnly),
         other => Err(wrong(format!("failed to solve: exporter {other:?} could not be found"))),
@@ -232,10 +247,11 @@ mod tests {
 
     #[test]
     fn outputs_are_buildxs() {
-        check("out", expect![[r#"Local("/here/out")"#]]);
+        check("out", expect![[r#"Local("/here/out", BySeveral)"#]]);
         check("-", expect!["Tar(Stdout)"]);
         check("type=tar,dest=a.tar", expect![[r#"Tar(File("a.tar"))"#]]);
-        check("type=local,dest=/x", expect![[r#"Local("/x")"#]]);
+        check("type=local,dest=/x", expect![[r#"Local("/x", BySeveral)"#]]);
+        check("type=local,dest=/x,platform-split=false", expect![[r#"Local("/x", Never)"#]]);
         check("type=local", expect!["ERROR: dest is required for local exporter"]);
         check(
             "type=image,name=a,push=true",

@@ -28,6 +28,7 @@ const EPOCH: &str = "SOURCE_DATE_EPOCH";
 /// The request, of inputs that were found.
 pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request, Report> {
     let build_args = build_args(cli, args)?;
+    let run = run_defaults(args, &build_args)?;
     let epoch = build_args.get(EPOCH).cloned().or_else(|| cli.variable(EPOCH)).filter(|text| !text.is_empty());
     let named = args.list("build-context").into_iter().map(|text| context::named(cli, text));
     let secrets = args.list("secret").into_iter().map(|text| secrets::secret(cli, text));
@@ -49,7 +50,7 @@ pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request
         platforms: platforms(cli, args)?,
         no_cache: no_cache(args)?,
         pull: if args.on("pull") { Pull::Always } else { Pull::Missing },
-        run: run_defaults(args)?,
+        run,
         secrets: secrets.collect::<Result<_, _>>()?,
         ssh: ssh.collect::<Result<_, _>>()?,
         source_date_epoch: epoch.map(|text| self::epoch(&text)).transpose()?,
@@ -133,7 +134,7 @@ fn no_cache(args: &Args) -> Result<NoCache, Report> {
     }
 }
 
-fn run_defaults(args: &Args) -> Result<RunDefaults, Report> {
+fn run_defaults(args: &Args, build_args: &BTreeMap<String, String>) -> Result<RunDefaults, Report> {
     let hosts = args.list("add-host").into_iter().flat_map(|text| text.split(','));
     let hosts = hosts.map(|text| values::add_host(text).map_err(|why| BUILD.bad_value("add-host", text, &why)));
     args.parsed_list(&BUILD, "ulimit", values::ulimit)?;
@@ -143,7 +144,7 @@ fn run_defaults(args: &Args) -> Result<RunDefaults, Report> {
         shm_size_bytes: args.parsed(&BUILD, "shm-size", bytes)?.map(i64::cast_unsigned),
         ulimits: args.list("ulimit").into_iter().map(str::to_owned).collect(),
         cgroup_parent: args.text("cgroup-parent").map(str::to_owned),
-        hostname: None,
+        hostname: build_args.get("BUILDKIT_SANDBOX_HOSTNAME").filter(|name| !name.is_empty()).cloned(),
     })
 }
 

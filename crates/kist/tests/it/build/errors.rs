@@ -56,6 +56,7 @@ fn mistakes_in_the_dockerfile_are_shown_where_they_are() {
             --------------------
                1 |     FROM busybox
                2 | >>> RUNN true
+                 |     ^^^^
                3 |     
             --------------------
             ERROR: failed to build: failed to solve: dockerfile parse error on line 2: unknown instruction: RUNN (did you mean RUN?)
@@ -161,6 +162,37 @@ fn checks_are_made_without_building() {
     let dir = context(&kist, "good", &[("Dockerfile", "FROM busybox\n")]);
     let out = kist.run(&["build", "--progress", "quiet", "--check", &dir]);
     assert_eq!((out.stdout.as_str(), out.code), ("Check complete, no warnings found.\n", 0));
+    let files = [("Dockerfile", "FROM busybox\nCOPY a /\n"), (".dockerignore", "a\n"), ("a", "")];
+    let out = kist.run(&["build", "--progress", "quiet", "--check", &context(&kist, "ignored", &files)]);
+    let finding = "\nAttempting to Copy file \"a\" that is excluded by .dockerignore\n";
+    assert!(out.code == 1 && out.stdout.contains(finding), "{}", out.stdout);
+}
+
+#[test]
+fn a_mistake_does_not_hide_what_is_odd_before_it() {
+    let kist = empty();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM scratch AS Bad\nMAINTAINER me\nBADCMD\nMAINTAINER you\n")]);
+    let odd = ["Stage name 'Bad' should be lowercase", "Maintainer instruction is deprecated"];
+    let mistake = "dockerfile parse error on line 3: unknown instruction: BADCMD";
+    let out = build(&kist, &["--progress=plain"], &dir);
+    assert!(out.code == 1 && odd.iter().all(|text| out.stderr.contains(text)), "{}", out.stderr);
+    assert!(out.stderr.contains(mistake), "{}", out.stderr);
+    let out = kist.run(&["build", "--progress", "quiet", "--call=check,format=json", &dir]);
+    assert!(odd.iter().chain([&mistake]).all(|text| out.stdout.matches(text).count() == 1), "{}", out.stdout);
+}
+
+#[test]
+fn what_can_be_asked_can_be_asked() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\n")]);
+    let out = kist.run(&["build", "--progress", "quiet", "--call", "subrequests.describe", &dir]);
+    expect![[r#"
+        NAME                 VERSION DESCRIPTION
+        outline              1.0.0   List all parameters current build target supports
+        targets              1.0.0   List all targets current build supports
+        subrequests.describe 1.0.0   List available subrequest types
+    "#]]
+    .assert_eq(&out.stdout);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn a_repository_is_a_context() {
     let add = context(&kist, "add", &[("Dockerfile", &format!("FROM scratch\nADD {url}#v1 /got\n"))]);
     assert_eq!(read(&add, "got/a"), "main");
     let out = kist.run(&["build", "-q", &format!("{url}#nothere")]);
-    assert!(out.code == 1 && out.stderr.contains("failed to fetch remote"), "{}", out.stderr);
+    assert!(out.code == 1 && out.stderr.contains("repository does not contain ref nothere"), "{}", out.stderr);
     // Repositories of this machine are not for those who write Dockerfiles.
     let out = build_text(&kist, &[], &format!("FROM scratch\nADD file://{dir} /x\n"));
     assert_eq!(out.code, 1, "{}", out.stderr);
