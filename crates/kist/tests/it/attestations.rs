@@ -51,9 +51,10 @@ fn statements(registry: &Registry, repository: &str, tag: &str) -> Vec<(String, 
 fn a_pushed_image_says_how_it_was_made_and_what_is_in_it() {
     let (kist, registry) = (with_busybox(), Registry::start());
     let (dir, name) = (context(&kist), registry.name("app:1"));
-    let plain = kist.ok(&["build", "-q", &dir]);
+    let plain = kist.ok(&["build", "--network=none", "-q", &dir]);
     let built = kist.ok(&[
         "build",
+        "--network=none",
         "-q",
         "-t",
         &name,
@@ -92,7 +93,7 @@ fn the_same_build_says_the_same() {
     let flags = ["--provenance=mode=min,version=v0.2", "--attest", "type=sbom"];
     for tag in ["1", "2"] {
         let name = registry.name("app:x");
-        kist.ok(&[&["build", "-q", "--no-cache", "-t", &name], &flags[..], &[&dir]].concat());
+        kist.ok(&[&["build", "--network=none", "-q", "--no-cache", "-t", &name], &flags[..], &[&dir]].concat());
         kist.ok(&["push", "-q", &name]);
         let (_, index) = registry.manifest("app", "x").unwrap();
         registry.put_manifest("app", tag, "application/vnd.oci.image.index.v1+json", index);
@@ -110,14 +111,14 @@ fn an_archive_has_them_and_the_last_build_counts() {
     let dir = context(&kist);
     let archive = kist.scratch().join("out.tar").display().to_string();
     let output = format!("type=oci,dest={archive}");
-    kist.ok(&["build", "-q", "-t", "app", "--provenance=true", "-o", &output, &dir]);
+    kist.ok(&["build", "--network=none", "-q", "-t", "app", "--provenance=true", "-o", &output, &dir]);
     let text = String::from_utf8_lossy(&fs::read(&archive).unwrap()).into_owned();
     assert!(text.contains("https://slsa.dev/provenance/v1") && text.contains("attestation-manifest"));
     kist.ok(&["load", "-i", &archive]);
-    kist.ok(&["build", "-q", "-t", "app", "--provenance=true", &dir]);
+    kist.ok(&["build", "--network=none", "-q", "-t", "app", "--provenance=true", &dir]);
     let saved = |kist: &Kist| kist.run(&["save", "app"]).stdout;
     assert!(String::from_utf8_lossy(saved(&kist).as_bytes()).contains("https://slsa.dev/provenance/v1"));
-    kist.ok(&["build", "-q", "-t", "app", &dir]);
+    kist.ok(&["build", "--network=none", "-q", "-t", "app", &dir]);
     assert!(!String::from_utf8_lossy(saved(&kist).as_bytes()).contains("https://slsa.dev/provenance/v1"));
     assert_eq!(kist.ok(&["system", "check"]), "everything is as it should be");
 }

@@ -20,7 +20,7 @@ fn context(kist: &Kist) -> String {
 /// Builds, and answers the image and what was said meanwhile.
 fn build(kist: &Kist, flags: &[&str]) -> (String, String) {
     let dir = context(kist);
-    let out = kist.run(&[&["build", "--progress=plain", "-t", "app"], flags, &[&dir]].concat());
+    let out = kist.run(&[&["build", "--network=none", "--progress=plain", "-t", "app"], flags, &[&dir]].concat());
     assert!(out.code == 0, "{}", out.stderr);
     (kist.ok(&["image", "inspect", "--format", "{{.Id}}", "app"]), out.stderr)
 }
@@ -77,7 +77,7 @@ fn an_image_takes_its_own_results_along() {
     let (one, two, registry) = (with_busybox(), with_busybox(), Registry::start());
     let name = registry.name("team/app:1");
     let dir = context(&one);
-    one.ok(&["build", "-q", "-t", &name, "--cache-to", "type=inline", "--push", &dir]);
+    one.ok(&["build", "--network=none", "-q", "-t", &name, "--cache-to", "type=inline", "--push", &dir]);
     let layers = |kist: &Kist, name: &str| {
         let text = kist.ok(&["image", "inspect", "--format", "{{json .RootFS.Layers}}", name]);
         serde_json::from_str::<Value>(&text).unwrap().as_array().unwrap().clone()
@@ -87,7 +87,7 @@ fn an_image_takes_its_own_results_along() {
     assert_eq!(layers(&two, "app")[..2], layers(&one, &name)[..2], "{said}");
     // Who builds on it has not its results for their own.
     one.scratch().write("child/Dockerfile", format!("FROM {name}\nLABEL a=b\n"));
-    one.ok(&["build", "-q", "-t", "child", &one.scratch().join("child").display().to_string()]);
+    one.ok(&["build", "--network=none", "-q", "-t", "child", &one.scratch().join("child").display().to_string()]);
     let saved = String::from_utf8_lossy(one.run(&["save", "child"]).stdout.as_bytes()).into_owned();
     assert!(!saved.contains("kist.build-cache.v1"));
 }
