@@ -101,7 +101,8 @@ pub fn find(home: &Home, pools: &[pool::Default], word: &str) -> Result<Network,
     }
     if PREDEFINED.contains(&word) {
         predefine(home, pools)?;
-        return by_name(home, word)?.ok_or_else(|| NetworkError::Unknown(word.into()));
+        // It is the bridge, and no subnet was left for it.
+        return by_name(home, word)?.ok_or(NetworkError::NoSubnet);
     }
     let begins = |network: &Network| !word.is_empty() && network.id.as_str().starts_with(word);
     let mut found: Vec<Network> = here(home)?.into_iter().filter(begins).collect();
@@ -278,7 +279,11 @@ fn predefine(home: &Home, pools: &[pool::Default]) -> Result<(), NetworkError> {
             continue;
         }
         let network = match name {
-            "bridge" => default_bridge(home, pools)?,
+            "bridge" => match default_bridge(home, pools) {
+                // Who wants that very network is told; others have nothing to do with it.
+                Err(NetworkError::NoSubnet) => continue,
+                other => other?,
+            },
             "host" => bare(name, Driver::Host)?,
             _ => bare(name, Driver::Null)?,
         };

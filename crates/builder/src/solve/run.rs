@@ -26,6 +26,8 @@ use crate::{Ended, Mounted, Run, RunDefaults, Stream};
 
 /// So much of the end of a command's output is told with its failure.
 const OUTPUT_BYTES: usize = 16 << 10;
+/// Of each step, as much is told (BuildKit's limit).
+const LOG_BYTES: usize = 2 << 20;
 /// The specification of reproducible-builds.org.
 const EPOCH: &str = "SOURCE_DATE_EPOCH=";
 /// 1980: zip archives know nothing before it, and who writes them fails.
@@ -146,18 +148,25 @@ impl<'s> Solver<'s> {
         self.make(id, &todo.keys, &todo.below, shown, &mut |draft| {
             let mut held = Held::default();
             let run = self.prepare(step, &todo, shown, &mut held)?;
-            self.execute(draft, step, run, shown)?;
-            for cache in held.caches {
-                cache.used()?;
-            }
+            let ended = self.execute(draft, step, run, shown);
+            // A command that failed has written there as well.
+            held.caches.into_iter().try_for_each(|cache| cache.used().map_err(StepError::from))?;
+            ended?;
             Ok(times)
         })
     }
 
     fn execute(&self, draft: &ContainerId, step: &RunStep, run: Run, shown: &Shown<'_>) -> Result<(), StepError> {
-        let mut end = Vec::new();
+        let (mut end, mut told) = (Vec::new(), 0);
         let mut out = |stream, bytes: &[u8]| {
-            shown.log(if stream == Stream::Stdout { 1 } else { 2 }, bytes);
+            let stream = if stream == Stream::Stdout { 1 } else { 2 };
+            if told <= LOG_BYTES {
+                shown.log(stream, &bytes[..bytes.len().min(LOG_BYTES - told)]);
+                told += bytes.len();
+                if told > LOG_BYTES {
+                    shown.log(stream, b"\n[output clipped, log limit 2MiB reached]\n");
+                }
+            }
             end.extend_from_slice(bytes);
             if end.len() > 2 * OUTPUT_BYTES {
                 end.drain(..end.len() - OUTPUT_BYTES);

@@ -24,7 +24,7 @@ use crate::tar::{Device, Entry, Kind, Reader, Segment};
 /// Larger files are written in pieces of this size; smaller ones in one call.
 const BUFFER: usize = 512 << 10;
 
-const LONGEST_PATH: usize = 4095;
+pub(super) const LONGEST_PATH: usize = 4095;
 
 /// The work at hand.
 pub(super) struct Unpack<'d, 'r> {

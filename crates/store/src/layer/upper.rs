@@ -20,6 +20,7 @@ use spec::digest::{Algorithm, DiffId, Hasher};
 use super::LayerError;
 use super::recipe::Recorder;
 use super::tree::is_whiteout;
+use super::unpack::LONGEST_PATH;
 use crate::build::{FileTimes, LayerTimes};
 use crate::tar::{BLOCK, Device, Entry, Kind, Time, headers};
 
@@ -140,6 +141,10 @@ impl Walk<'_> {
                 path.push(b'/');
             }
             path.extend_from_slice(&name);
+            // Nobody could unpack it.
+            if path.len() > LONGEST_PATH {
+                return Err(LayerError::refused(&path, "a path of more than 4,095 bytes"));
+            }
             let Some(below) = self.child(level.dir.as_fd(), &name, &path)? else { continue };
             if levels.len() > DEEPEST {
                 return Err(LayerError::refused(&path, "more than 512 directories deep"));
