@@ -232,6 +232,9 @@ mod tests {
                     ],
                     respect_input: true,
                 },
+                build_cache_limit_bytes: Some(
+                    1000000000,
+                ),
             }
         "#]]
         .assert_debug_eq(&said.unwrap());
@@ -247,7 +250,7 @@ mod tests {
         check(
             r#"{"firewal": "open"}"#,
             expect![
-                "/etc/kist/engine.json: unknown field `firewal`, expected one of `default-address-pools`, `firewall`, `ip`, `dns`, `dns-search`, `dns-opts` at line 1 column 10"
+                "/etc/kist/engine.json: unknown field `firewal`, expected one of `default-address-pools`, `firewall`, `ip`, `dns`, `dns-search`, `dns-opts`, `build-cache-limit` at line 1 column 10"
             ],
         );
         check(

@@ -717,12 +717,9 @@ fn archives_are_unpacked_by_add_alone() {
         .assert_eq(&bench.listed());
     }
     let bench = Bench::new();
-    bench.root.write("context/a.tar.xz", b"\xfd7zXZ\0rest");
     bench.root.write("context/evil.tar", Layer::new().file("../../x", 0o644, "").tar());
     let refused =
         |source| bench.run(Line { sources: &[source], dest: "/d/", archives: Archives::Unpack, ..COPY }).unwrap_err();
-    // Broken, not refused.
-    bench.run(Line { sources: &["a.tar.xz"], dest: "/d/", archives: Archives::Unpack, ..COPY }).unwrap_err();
     assert_eq!(refused("evil.tar").to_string(), "refused layer entry ../../x: it leads out of the destination");
 }
 
