@@ -17,6 +17,7 @@ mod image;
 mod import;
 mod ingest;
 pub mod layer;
+mod layout;
 mod load;
 mod lone;
 mod mount;
@@ -35,7 +36,7 @@ mod unsynced;
 mod usage;
 mod walk;
 
-pub use archive::LoadError;
+pub use archive::{LayoutImage, LoadError};
 pub use build::{FileTimes, LayerTimes, MadeLayer};
 pub use changes::{Change, ChangeKind};
 pub use check::{Damage, Depth};

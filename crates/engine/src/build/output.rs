@@ -7,6 +7,7 @@ use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use builder::{Built, Variant};
+use spec::annotation::Annotations;
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
@@ -16,30 +17,65 @@ use store::{Floor, Image, MountImage, SaveError, Saved};
 use crate::error::Error;
 use crate::host::Host;
 
-/// Writes the images as one archive, under these names: `docker save`'s and an OCI layout at once. The store gets no image of it.
+/// How images are called and what is said on and about them.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// Their names.
+    pub names: &'a [Reference],
+    /// Free words on their documents.
+    pub annotations: &'a Annotations,
+    /// For each variant; nothing: nothing.
+    pub said: &'a [Vec<Predicate>],
+}
+
+impl Label<'_> {
+    /// Whether there will be an index for all that is to be on one.
+    ///
+    /// # Errors
+    /// In BuildKit's words: there will be none.
+    pub fn check(&self, built: &Built) -> Result<(), Error> {
+        let has_index = built.variants.len() > 1 || self.said.iter().any(|said| !said.is_empty());
+        if self.annotations.want_index() && !has_index {
+            return Err(Error::Invalid("index annotations not supported for single platform export".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Writes the images as one archive: `docker save`'s and an OCI layout at once; of several platforms an OCI layout alone. The store gets
+/// no image of it.
 ///
 /// # Errors
 /// Of the store; the output.
-pub fn archive(
-    host: &Host,
-    built: &Built,
-    said: &[Vec<Predicate>],
-    names: &[Reference],
-    out: impl Write,
-) -> Result<(), Error> {
+pub fn archive(host: &Host, built: &Built, label: &Label<'_>, out: impl Write) -> Result<(), Error> {
+    host.store.save_these(&[saved(built, label)?], out).map_err(unsaved)
+}
+
+/// The same into a directory that is an OCI layout, or becomes one.
+///
+/// # Errors
+/// Of the store; the directory.
+pub fn layout(host: &Host, built: &Built, label: &Label<'_>, dir: &Path) -> Result<(), Error> {
+    host.store.save_layout(&[saved(built, label)?], dir).map_err(unsaved)
+}
+
+fn saved(built: &Built, label: &Label<'_>) -> Result<Saved, Error> {
     let mut images = Vec::new();
     for (place, variant) in built.variants.iter().enumerate() {
-        let predicates = said.get(place).cloned().unwrap_or_default();
-        images.push(Saved { image: image(variant)?, names: names.to_vec(), predicates });
+        images.push((image(variant)?, label.said.get(place).cloned().unwrap_or_default()));
     }
-    host.store.save_these(&images, out).map_err(|error| match error {
+    Ok(Saved { images, names: label.names.to_vec(), annotations: label.annotations.clone() })
+}
+
+fn unsaved(error: SaveError) -> Error {
+    match error {
         SaveError::Resolve(error) => error.into(),
         error @ (SaveError::Write(_)
         | SaveError::Layer(..)
         | SaveError::Corrupt { .. }
         | SaveError::Attestation(_)
         | SaveError::Store(_)) => Error::other("saving what was built")(error),
-    })
+    }
 }
 
 /// As if it were in the store.
@@ -57,18 +93,25 @@ fn image(variant: &Variant) -> Result<Image, Error> {
     })
 }
 
-/// Writes the files of the result as a tar.
+/// Writes the files of the result as a tar. Those of each of several platforms are below a directory of its own: `linux_amd64`.
 ///
 /// # Errors
-/// It is for several platforms; the output.
+/// Of the store; the output.
 pub fn tar(host: &Host, built: &Built, out: impl Write) -> Result<(), Error> {
-    let [variant] = built.variants.as_slice() else {
-        return Err(Error::NotYet("a tar of the files of several platforms".into()));
+    let failed = "writing the files of what was built";
+    let mut files = Vec::new();
+    for variant in &built.variants {
+        files.push((mount(host, variant)?, directory_of(variant)));
+    }
+    let trees: Vec<Packed<'_>> = match files.as_slice() {
+        [(files, _)] => vec![Packed::Below(files.as_fd())],
+        several => several.iter().map(|(files, name)| Packed::Directory(files.as_fd(), name.as_bytes())).collect(),
     };
-    let files = mount(host, variant)?;
-    layer::pack(Packed::Below(files.as_fd()), &|owner| owner, out)
-        .map(drop)
-        .map_err(Error::other("writing the files of what was built"))
+    layer::pack_all(&trees, &|owner| owner, out).map(drop).map_err(Error::other(failed))
+}
+
+fn directory_of(variant: &Variant) -> String {
+    variant.platform.to_string().replace('/', "_")
 }
 
 /// Puts the files of the result into a directory, which is made if need be; what is there already under another name stays. The files
@@ -80,7 +123,7 @@ pub fn local(host: &Host, built: &Built, dir: &Path) -> Result<(), Error> {
     for variant in &built.variants {
         let place = match built.variants.as_slice() {
             [_] => dir.to_owned(),
-            _ => dir.join(variant.platform.to_string().replace('/', "_")),
+            _ => dir.join(directory_of(variant)),
         };
         let failed = || Error::io(format!("writing what was built to {}", place.display()));
         fs::create_dir_all(&place).map_err(failed())?;

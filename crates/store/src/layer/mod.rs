@@ -44,7 +44,7 @@ pub use apply::{Applied, Limits, Options, Recording, Whiteouts, apply, sync};
 pub use assemble::{Assembly, assemble};
 pub(crate) use compare::{compare, expect};
 pub use decompress::{Compression, Ratio, decompress};
-pub use diff::{Owner, Packed, Written, diff, pack};
+pub use diff::{Owner, Packed, Written, diff, pack, pack_all};
 pub(crate) use expected::Expected;
 pub use extract::{Extract, Owners, extract, overlay};
 pub(crate) use gzip::gzip;

@@ -38,7 +38,6 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             .map(|text| outputs::cache_to(cli, text))
             .collect::<Result<_, _>>()?,
     };
-    annotations(args)?;
     let id_file = args.text("iidfile").map(|path| cli.working_dir().join(path));
     if let Some(path) = &id_file {
         forget(path)?;
@@ -84,14 +83,6 @@ fn look(cli: &Cli, args: &Args) -> Result<Look, Report> {
         colors: cli.variable("NO_COLOR").is_none_or(|text| text.is_empty()),
         log_lines: lines.unwrap_or(6),
     })
-}
-
-/// Of manifests, which are made when an image is pushed.
-fn annotations(args: &Args) -> Result<(), Report> {
-    if args.list("annotation").is_empty() {
-        return Ok(());
-    }
-    Err(engine::Error::NotYet("--annotation".into()).into())
 }
 
 /// `--call`.
