@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn they_are_on_the_documents_they_name() {
         let (here, there) = ("linux/amd64".parse().unwrap(), "linux/arm64".parse().unwrap());
-        let asked = all(&["a=1", "manifest[linux/arm64],index:a=2=3", "index-descriptor:b=", "manifest-descriptor:c=4"]);
+        let asked =
+            all(&["a=1", "manifest[linux/arm64],index:a=2=3", "index-descriptor:b=", "manifest-descriptor:c=4"]);
         let on = |place, platform: &Platform| format!("{:?}", asked.on(place, platform));
         assert_eq!(on(Place::Manifest, &here), r#"{"a": "1"}"#);
         assert_eq!(on(Place::Manifest, &there), r#"{"a": "2=3"}"#);
@@ -171,7 +172,10 @@ mod tests {
         let refused = |text: &str| Annotations::default().add(text).unwrap_err().to_string();
         assert_eq!(refused("a"), r#"invalid annotation "a", expected key=value"#);
         assert_eq!(refused("x:a=1"), r#"unknown annotation type "x""#);
-        assert_eq!(refused("index[]:a=1"), r#"invalid annotation type "index[]", expected type and optional platform in square brackets"#);
+        assert_eq!(
+            refused("index[]:a=1"),
+            r#"invalid annotation type "index[]", expected type and optional platform in square brackets"#
+        );
         assert_eq!(refused("manifest[a/b/c/d]:a=1"), r#"invalid platform "a/b/c/d""#);
     }
 

@@ -140,7 +140,13 @@ pub fn index(
         annotations: annotations.on(Place::Index, &any),
     };
     let bytes = json(&index);
-    (Descriptor { annotations: annotations.on(Place::IndexDescriptor, &any), ..Descriptor::of(media::INDEX, &bytes) }, bytes)
+    (
+        Descriptor {
+            annotations: annotations.on(Place::IndexDescriptor, &any),
+            ..Descriptor::of(media::INDEX, &bytes)
+        },
+        bytes,
+    )
 }
 
 /// What is spoken of: the manifest, by each of its names.

@@ -83,7 +83,8 @@ impl Directory {
         for entry in entries {
             let entry = serde_json::to_value(entry)?;
             let has_name = entry["annotations"][NAME].is_string();
-            let same = |line: &Value| [NAME, TAG].iter().all(|key| line["annotations"][*key] == entry["annotations"][*key]);
+            let same =
+                |line: &Value| [NAME, TAG].iter().all(|key| line["annotations"][*key] == entry["annotations"][*key]);
             lines.retain(|line| if has_name { !same(line) } else { *line != entry });
             lines.push(entry);
         }
@@ -193,7 +194,8 @@ mod tests {
         let index: Value = serde_json::from_slice(&fs::read(dir.join("index.json")).unwrap()).unwrap();
         let digest = index["manifests"][0]["digest"].as_str().unwrap();
         // The only one is meant whatever it is called.
-        for (tag, digest) in [("1", None), ("latest", None), ("docker.io/library/x:1", None), ("latest", Some(digest))] {
+        for (tag, digest) in [("1", None), ("latest", None), ("docker.io/library/x:1", None), ("latest", Some(digest))]
+        {
             assert_eq!(load(tag, digest).unwrap().id, one.resolve("x:1").unwrap().id);
         }
         assert!(two.all_names().unwrap().is_empty() || two.resolve("x:1").is_err(), "names stay where they are");

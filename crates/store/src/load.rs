@@ -143,7 +143,12 @@ impl Store {
         Ok(self.image(&id)?)
     }
 
-    fn take(&self, members: Members, plans: Vec<Plan>, on: &mut dyn FnMut(LoadEvent)) -> Result<Vec<Loaded>, LoadError> {
+    fn take(
+        &self,
+        members: Members,
+        plans: Vec<Plan>,
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Vec<Loaded>, LoadError> {
         let layers = self.unpack(self.jobs(&members, &plans, on)?, on)?;
         // A spool has no name any more: closed, its bytes need not be written before the layers' are.
         drop(members);

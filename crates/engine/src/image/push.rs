@@ -150,7 +150,8 @@ impl<'a> Push<'a, '_> {
         blobs.extend(self.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
         let diff_ids = &image.config.rootfs.diff_ids;
         let layers: Vec<_> = diff_ids.iter().map(|diff_id| (diff_id.clone(), blobs[diff_id].clone())).collect();
-        let (media_type, manifest_bytes) = manifest(image, original, &layers, annotations.on(Place::Manifest, &platform));
+        let (media_type, manifest_bytes) =
+            manifest(image, original, &layers, annotations.on(Place::Manifest, &platform));
         let manifest = Descriptor::of(&media_type, &manifest_bytes);
         let predicates = self.host.store.attested(&image.id)?;
         let names = std::slice::from_ref(self.reference);
@@ -315,7 +316,8 @@ async fn publish(
         client.put_manifest(&by_digest(manifest), &manifest.media_type, arrived.manifest_bytes.clone()).await?;
         manifests.push((manifest.clone(), arrived.image.config.platform()));
     }
-    for Attestations { blobs, manifest: (entry, entry_bytes) } in all.iter().filter_map(|arrived| arrived.said.as_ref()) {
+    for Attestations { blobs, manifest: (entry, entry_bytes) } in all.iter().filter_map(|arrived| arrived.said.as_ref())
+    {
         for (blob, bytes) in blobs {
             upload_bytes(client, reference, &blob.digest.0, bytes).await?;
         }
