@@ -293,25 +293,30 @@ mod tests {
         check(
             "type=image,name=a,push=true",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
             ]],
         );
         check(
             "type=registry",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
             ]],
         );
         check(
             "type=oci,dest=o.tar",
             expect![[
-                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: File("o.tar") }"#
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: Tar(File("o.tar")), annotations: Annotations([]) }"#
             ]],
         );
         check("type=nothing", expect![[r#"ERROR: failed to solve: exporter "nothing" could not be found"#]]);
         check("dest=x", expect!["ERROR: type is required for output"]);
         check("type=cacheonly", expect!["CacheOnly"]);
-        check("type=oci,tar=false,dest=d,name=a,annotation-index.b=c", expect![""]);
+        check(
+            "type=oci,tar=false,dest=d,name=a,annotation-index.b=c",
+            expect![[
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], to: Layout("/here/d"), annotations: Annotations([Annotation { place: Index, platform: None, key: "b", value: "c" }]) }"#
+            ]],
+        );
         check("type=oci,tar=false", expect!["ERROR: dest is required for oci exporter"]);
         check("type=docker,tar=false,dest=-", expect!["ERROR: dest cannot be stdout for docker exporter"]);
     }
