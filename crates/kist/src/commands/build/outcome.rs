@@ -21,7 +21,7 @@ use spec::time::Time;
 
 use super::display::trace::now;
 use super::outputs::{Output, Place, Push, To};
-use crate::cli::{Cli, note};
+use crate::cli::Cli;
 use crate::report::Report;
 
 /// What there is to tell afterwards.
@@ -118,8 +118,6 @@ fn one(
                 for name in names {
                     outcome.manifest = Some(send(cli, host, &finished, name, annotations, step)?);
                 }
-            } else if !annotations.is_empty() {
-                note("WARNING: annotations are on what is pushed or written to an archive, and not on the image here");
             }
             outcome.image = Some(finished.named);
             outcome.names.clone_from(names);

@@ -8,7 +8,7 @@ use builder::{CacheFrom, CacheTo, Max};
 use spec::annotation::Annotations;
 use spec::reference::Reference;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, note};
 use crate::flags::mount::fields;
 use crate::report::Report;
 use crate::terminal;
@@ -103,10 +103,14 @@ pub(super) fn outputs(cli: &Cli, args: &Args) -> Result<Vec<Output>, Report> {
         }
     }
     for output in &outputs {
-        if let Output::Image { names, push: Push::Yes, .. } = output
-            && names.is_empty()
-        {
-            return Err(wrong("tag is needed when pushing to registry"));
+        match output {
+            Output::Image { names, push: Push::Yes, .. } if names.is_empty() => {
+                return Err(wrong("tag is needed when pushing to registry"));
+            }
+            Output::Image { push: Push::No, annotations, .. } if !annotations.is_empty() => {
+                note("WARNING: annotations are on what is pushed or written to an archive, and not on the image here");
+            }
+            Output::Image { .. } | Output::Archive { .. } | Output::Local(_) | Output::Tar(_) | Output::CacheOnly => {}
         }
     }
     Ok(outputs)
@@ -196,7 +200,7 @@ fn layout(cli: &Cli, format: &str, dest: Option<&str>) -> Result<PathBuf, Report
         return Err(wrong(format!("dest cannot be stdout for {format} exporter")));
     }
     let dir = cli.working_dir().join(dest);
-    if dir.exists() && !dir.is_dir() {
+    if std::fs::metadata(&dir).is_ok_and(|there| !there.is_dir()) {
         return Err(wrong(format!("destination directory {dest:?} is a file")));
     }
     Ok(dir)
