@@ -58,7 +58,9 @@ pub enum BuildContext {
     Url(String),
     /// `docker-image://name`.
     Image(String),
-    /// `target:name` or `oci-layout://dir`, as written.
+    /// `oci-layout://dir:tag[@digest]`, as [`crate::Machine::image`] understands it: an image of a layout on this machine.
+    Layout(String),
+    /// `target:name`, as written.
     Other(String),
 }
 

@@ -11,6 +11,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use crate::annotation::{Annotations, Place};
 use crate::image::{Descriptor, Index, media};
 use crate::platform::Platform;
 use crate::purl::Purl;
@@ -120,22 +121,32 @@ pub fn attest(
     Ok(Attestations { blobs, manifest: (manifest, bytes) })
 }
 
-/// The index of images, each with its platform, and then of what is said about them.
+/// The index of images, each with its platform, and then of what is said about them, with the annotations that are asked for.
 #[must_use]
-pub fn index(images: &[(Descriptor, Platform)], attestations: &[Descriptor]) -> (Descriptor, Vec<u8>) {
+pub fn index(
+    images: &[(Descriptor, Platform)],
+    attestations: &[Descriptor],
+    annotations: &Annotations,
+) -> (Descriptor, Vec<u8>) {
     let image = |(image, platform): &(Descriptor, Platform)| {
-        let mut entry = bare(image);
-        entry.platform = Some(platform.clone());
-        entry
+        let annotations = annotations.on(Place::ManifestDescriptor, platform);
+        Descriptor { platform: Some(platform.clone()), annotations, ..image.clone() }
     };
+    let any = Platform { os: String::new(), architecture: String::new(), variant: None };
     let index = Index {
         schema_version: 2,
         media_type: Some(media::INDEX.to_owned()),
         manifests: images.iter().map(image).chain(attestations.iter().cloned()).collect(),
-        annotations: std::collections::BTreeMap::new(),
+        annotations: annotations.on(Place::Index, &any),
     };
     let bytes = json(&index);
-    (Descriptor::of(media::INDEX, &bytes), bytes)
+    (
+        Descriptor {
+            annotations: annotations.on(Place::IndexDescriptor, &any),
+            ..Descriptor::of(media::INDEX, &bytes)
+        },
+        bytes,
+    )
 }
 
 /// What is spoken of: the manifest, by each of its names.
@@ -175,7 +186,7 @@ mod tests {
         expect![[r#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://spdx.dev/Document","subject":[{"name":"pkg:docker/a/b@1?platform=linux%2Famd64","digest":{"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}}],"predicate":{"a": [1]}}"#]]
             .assert_eq(&text(&made.blobs[1].1));
         expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.docker.attestation.manifest.v1+json","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[{"mediaType":"application/vnd.in-toto+json","digest":"sha256:7c493316784fed0b0bc428f08deb48d5f378d7c792be34506381477c70cc0945","size":260,"annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}}],"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1}}"#]].assert_eq(&text(&made.manifest.1));
-        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"platform":{"os":"linux","architecture":"amd64"}},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:8535814a0a1b76bf9416d9482ba423ba7d5f4bc97c245c196c111a2bb4206665","size":679,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","vnd.docker.reference.type":"attestation-manifest"}}]}"#]].assert_eq(&text(&index(&[(image, platform)], &[made.manifest.0]).1));
+        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"platform":{"os":"linux","architecture":"amd64"}},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:8535814a0a1b76bf9416d9482ba423ba7d5f4bc97c245c196c111a2bb4206665","size":679,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","vnd.docker.reference.type":"attestation-manifest"}}]}"#]].assert_eq(&text(&index(&[(image, platform)], &[made.manifest.0], &Annotations::default()).1));
     }
 
     #[test]

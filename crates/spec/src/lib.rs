@@ -2,6 +2,7 @@
 //! no environment. Everything here is parsed once, at the door; after that the type is the proof.
 
 pub mod address;
+pub mod annotation;
 pub mod attestation;
 pub mod bundle;
 pub mod capability;

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -14,7 +15,8 @@ use spec::digest::{BlobDigest, ChainId, DiffId, ImageId};
 use spec::platform::Platform;
 use spec::reference::Reference;
 
-use crate::archive::{LoadError, Members, Plan, plans};
+use crate::archive::{LayoutImage, LoadError, Members, Plan, plan_of, plans};
+use crate::image::Image;
 use crate::ingest::{Layer, Threads, ingest};
 use crate::layer::{self, Compression, Ratio};
 use crate::record::LayerRecord;
@@ -116,14 +118,42 @@ impl Store {
             let archive = plain(request.archive, &spool)?;
             let members = Members::index(archive)?;
             let plans = plans(&members, request.platform)?;
-            let layers = self.unpack(self.jobs(&members, &plans, on)?, on)?;
-            // A spool has no name any more: closed, its bytes need not be written before the layers' are.
-            drop(members);
-            self.settle(layers, Durability::Durable)?;
-            plans.into_iter().map(|plan| self.publish(plan)).collect::<Result<Vec<_>, _>>()?
+            self.take(members, plans, on)?
         };
         self.collect_if_asked()?;
         Ok(loaded)
+    }
+
+    /// Takes one image of an OCI layout in a directory, for this platform and without a name.
+    ///
+    /// # Errors
+    /// [`LoadError`]; then nothing of it stays.
+    pub fn load_layout(
+        &self,
+        dir: OwnedFd,
+        image: &LayoutImage<'_>,
+        platform: &Platform,
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Image, LoadError> {
+        let _held = self.share()?;
+        let members = Members::Directory(dir);
+        let plan = plan_of(&members, image, platform)?;
+        let id = plan.id();
+        self.take(members, vec![plan], on)?;
+        Ok(self.image(&id)?)
+    }
+
+    fn take(
+        &self,
+        members: Members,
+        plans: Vec<Plan>,
+        on: &mut dyn FnMut(LoadEvent),
+    ) -> Result<Vec<Loaded>, LoadError> {
+        let layers = self.unpack(self.jobs(&members, &plans, on)?, on)?;
+        // A spool has no name any more: closed, its bytes need not be written before the layers' are.
+        drop(members);
+        self.settle(layers, Durability::Durable)?;
+        Ok(plans.into_iter().map(|plan| self.publish(plan)).collect::<Result<_, _>>()?)
     }
 
     /// What is not here yet.

@@ -3,19 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
 
 use serde::Serialize;
+use spec::annotation::{Annotations, Place};
 use spec::attestation::{self, DamagedPredicate, Predicate};
 use spec::digest::{Algorithm, BlobDigest, Digest};
 use spec::image::{Descriptor, Index, Manifest, media};
-use spec::platform::Platform;
 use spec::reference::Reference;
 
 use crate::image::{Image, ResolveError};
 use crate::ingest::Hashed;
 use crate::layer::LayerError;
+use crate::layout::{self, Directory, Files};
 use crate::store::{Store, StoreError};
-use crate::tar::{Entry, Kind, Time, Writer};
+use crate::tar::Writer;
 
 /// Why images were not saved; what was written until then is no archive.
 #[derive(Debug, thiserror::Error)]
@@ -45,24 +47,15 @@ pub enum SaveError {
     Store(#[from] StoreError),
 }
 
-/// An image to be saved.
+/// What is to be saved under these names: an image, or one for each of several platforms.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    /// Which one.
-    pub image: Image,
-    /// What it is called in the archive.
+    /// Each with what is said about it.
+    pub images: Vec<(Image, Vec<Predicate>)>,
+    /// What they are called in the archive.
     pub names: Vec<Reference>,
-    /// What is said about it.
-    pub predicates: Vec<Predicate>,
-}
-
-/// What names point to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pointed {
-    /// Each image by its own.
-    Each,
-    /// All by the names of the first: one image for several platforms, in an index.
-    Together,
+    /// Free words on their documents.
+    pub annotations: Annotations,
 }
 
 /// An item of `manifest.json`.
@@ -83,52 +76,86 @@ impl Store {
         let mut images = Vec::new();
         for (image, names) in self.asked(names)? {
             let predicates = self.attested(&image.id)?;
-            images.push(Saved { image, names, predicates });
+            images.push(Saved { images: vec![(image, predicates)], names, annotations: Annotations::default() });
         }
-        self.save_these(&images, Pointed::Each, out)
+        self.save_these(&images, out)
     }
 
-    /// The same of these, whether or not they are images of this store; their layers must be here and kept.
+    /// The same of these, whether or not they are images of this store; their layers must be here and kept. Images of several platforms
+    /// are one index, which `manifest.json` has no words for.
     ///
     /// # Errors
     /// [`SaveError`].
-    pub fn save_these(&self, images: &[Saved], pointed: Pointed, out: impl Write) -> Result<(), SaveError> {
+    pub fn save_these(&self, images: &[Saved], out: impl Write) -> Result<(), SaveError> {
         // Until the last byte is written nobody shall collect what is being read.
         let _held = self.share()?;
-        let mut archive =
-            Archive { tar: Writer::new(BufWriter::with_capacity(1 << 20, out)), written: BTreeSet::new() };
-        for dir in ["blobs", "blobs/sha256"] {
-            archive.dir(dir)?;
-        }
-        let (mut parts, mut items) = (Vec::new(), Vec::new());
-        for Saved { image, names, predicates } in images {
-            let manifest = self.save_image(&mut archive, image)?;
-            let said = archive.said(&manifest, image, names, predicates)?;
-            parts.push(((manifest, image.config.platform()), said, names));
-            let layers = image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect();
-            let tags: Vec<_> = names.iter().map(Reference::familiar).collect();
-            let repo_tags = (!tags.is_empty()).then_some(tags);
-            items.push(Item { config: member(&image.id.0), repo_tags, layers });
-        }
-        let mut index = Vec::new();
-        let group = if pointed == Pointed::Together { parts.len() } else { 1 };
-        for group in parts.chunks(group.max(1)) {
-            let images: Vec<_> = group.iter().map(|(image, ..)| image.clone()).collect();
-            let said: Vec<_> = group.iter().filter_map(|(_, said, _)| said.clone()).collect();
-            let names = group.first().map_or(&[][..], |(.., names)| names.as_slice());
-            index.extend(entries(&archive.point(&images, &said)?, names));
-        }
+        let tar = Writer::new(BufWriter::with_capacity(1 << 20, out));
+        let mut archive = Archive { files: tar, written: BTreeSet::new() };
+        let entries = self.save_all(&mut archive, images)?;
         let index = Index {
             schema_version: 2,
             media_type: Some(media::INDEX.to_owned()),
-            manifests: index,
+            manifests: entries,
             annotations: BTreeMap::new(),
         };
         archive.file("index.json", &json(&index))?;
-        archive.file("manifest.json", &json(&items))?;
-        archive.file("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-        archive.tar.finish().map_err(SaveError::Write)?;
+        if images.iter().all(|saved| saved.images.len() == 1) {
+            let items: Vec<Item> = images.iter().flat_map(items).collect();
+            archive.file("manifest.json", &json(&items))?;
+        }
+        archive.file(layout::MARK, layout::VERSION)?;
+        archive.files.finish().map_err(SaveError::Write)?;
         Ok(())
+    }
+
+    /// The same, as an OCI layout in a directory, which is made if need be. A layout that is there gets these images in addition; another
+    /// one of the same name gives way.
+    ///
+    /// # Errors
+    /// [`SaveError`]; the names of a layout that is there mean what they meant.
+    pub fn save_layout(&self, images: &[Saved], dir: &Path) -> Result<(), SaveError> {
+        let _held = self.share()?;
+        let files = Directory::open(dir).map_err(SaveError::Write)?;
+        let mut archive = Archive { files, written: BTreeSet::new() };
+        let entries = self.save_all(&mut archive, images)?;
+        archive.files.extend(&entries).map_err(SaveError::Write)
+    }
+
+    /// All but the index, whose lines are answered.
+    fn save_all<F: Files>(&self, archive: &mut Archive<F>, images: &[Saved]) -> Result<Vec<Descriptor>, SaveError> {
+        for dir in ["blobs", "blobs/sha256"] {
+            archive.files.dir(dir).map_err(SaveError::Write)?;
+        }
+        let mut index = Vec::new();
+        for saved in images {
+            let top = self.save_one(archive, saved)?;
+            index.extend(entries(&top, &saved.names));
+        }
+        Ok(index)
+    }
+
+    /// Answers what the names point to: the image's manifest; or an index of manifests, and of what is said about them.
+    fn save_one<F: Files>(&self, archive: &mut Archive<F>, saved: &Saved) -> Result<Descriptor, SaveError> {
+        let (mut manifests, mut said) = (Vec::new(), Vec::new());
+        for (image, predicates) in &saved.images {
+            let platform = image.config.platform();
+            let manifest = self.save_image(archive, image, saved.annotations.on(Place::Manifest, &platform))?;
+            if !predicates.is_empty() {
+                let about = attestation::attest(&manifest, &platform, &saved.names, predicates)?;
+                for (descriptor, bytes) in about.blobs.iter().chain([&about.manifest]) {
+                    archive.blob(&descriptor.digest.0, bytes)?;
+                }
+                said.push(about.manifest.0);
+            }
+            manifests.push((manifest, platform));
+        }
+        if let ([(manifest, platform)], []) = (manifests.as_slice(), said.as_slice()) {
+            let annotations = saved.annotations.on(Place::ManifestDescriptor, platform);
+            return Ok(Descriptor { annotations, ..manifest.clone() });
+        }
+        let (index, bytes) = attestation::index(&manifests, &said, &saved.annotations);
+        archive.blob(&index.digest.0, &bytes)?;
+        Ok(index)
     }
 
     /// The images in the order they were asked for, each once, with all the names they were asked by.
@@ -164,22 +191,29 @@ impl Store {
     }
 
     /// Its layers, config and a manifest that names them as they are now, not compressed.
-    fn save_image<W: Write>(&self, archive: &mut Archive<W>, image: &Image) -> Result<Descriptor, SaveError> {
+    fn save_image<F: Files>(
+        &self,
+        archive: &mut Archive<F>,
+        image: &Image,
+        annotations: BTreeMap<String, String>,
+    ) -> Result<Descriptor, SaveError> {
         let mut layers = Vec::new();
         for chain in &image.chains {
             let record = self.layer(chain)?;
             let digest = record.diff_id.0;
-            if archive.written.insert(digest.clone()) {
+            let path = member(&digest);
+            if archive.written.insert(digest.clone()) && !archive.files.has(&path, record.tar_bytes) {
                 let failed = |e| SaveError::Layer(digest.clone(), e);
                 let mut tar = Hashed::new(
                     self.driver().assemble(&self.snapshot(chain)).map_err(failed)?,
                     Some(digest.algorithm()),
                 );
-                archive.append(&member(&digest), record.tar_bytes, &mut tar)?;
+                archive.append(&path, record.tar_bytes, &mut tar)?;
                 // Whatever is longer than it was is not what it was.
                 io::copy(&mut tar, &mut io::sink()).map_err(SaveError::Write)?;
                 let got = tar.finish();
                 if got != digest {
+                    archive.files.forget(&path);
                     return Err(SaveError::Corrupt { want: digest, got });
                 }
             }
@@ -190,7 +224,8 @@ impl Store {
             });
         }
         archive.blob(&image.id.0, &image.config_bytes)?;
-        let bytes = Manifest::of_image(&image.config_bytes, layers).to_bytes();
+        let manifest = Manifest { annotations, ..Manifest::of_image(&image.config_bytes, layers) };
+        let bytes = manifest.to_bytes();
         let manifest = Descriptor::of(media::MANIFEST, &bytes);
         archive.blob(&manifest.digest.0, &bytes)?;
         Ok(manifest)
@@ -198,19 +233,29 @@ impl Store {
 }
 
 /// The lines of the index: one a name, in containerd's and in the specification's words.
-fn entries(manifest: &Descriptor, names: &[Reference]) -> Vec<Descriptor> {
+fn entries(top: &Descriptor, names: &[Reference]) -> Vec<Descriptor> {
     if names.is_empty() {
-        return vec![manifest.clone()];
+        return vec![top.clone()];
     }
     let entry = |name: &Reference| {
+        let mut entry = top.clone();
         let tag = name.tag().unwrap_or_default().to_owned();
-        let annotations = [
-            ("io.containerd.image.name".to_owned(), name.to_string()),
-            ("org.opencontainers.image.ref.name".to_owned(), tag),
-        ];
-        Descriptor { annotations: annotations.into(), ..manifest.clone() }
+        entry.annotations.insert(layout::NAME.to_owned(), name.to_string());
+        entry.annotations.insert(layout::TAG.to_owned(), tag);
+        entry
     };
     names.iter().map(entry).collect()
+}
+
+/// What `manifest.json` says of them.
+fn items(saved: &Saved) -> impl Iterator<Item = Item> {
+    let tags: Vec<_> = saved.names.iter().map(Reference::familiar).collect();
+    let repo_tags = (!tags.is_empty()).then_some(tags);
+    saved.images.iter().map(move |(image, _)| Item {
+        config: member(&image.id.0),
+        repo_tags: repo_tags.clone(),
+        layers: image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect(),
+    })
 }
 
 /// Neither a tag nor a digest was typed.
@@ -231,46 +276,14 @@ fn json(document: &impl Serialize) -> Vec<u8> {
 }
 
 /// The archive being written.
-struct Archive<W: Write> {
-    tar: Writer<BufWriter<W>>,
+struct Archive<F> {
+    files: F,
     written: BTreeSet<Digest>,
 }
 
-impl<W: Write> Archive<W> {
-    fn dir(&mut self, path: &str) -> Result<(), SaveError> {
-        self.tar.append(&entry(path, Kind::Dir, 0o755), &mut io::empty()).map_err(SaveError::Write)
-    }
-
+impl<F: Files> Archive<F> {
     fn blob(&mut self, digest: &Digest, bytes: &[u8]) -> Result<(), SaveError> {
         if self.written.insert(digest.clone()) { self.file(&member(digest), bytes) } else { Ok(()) }
-    }
-
-    /// What is said about an image, beside it. Answers its manifest, if anything is said.
-    fn said(
-        &mut self,
-        manifest: &Descriptor,
-        image: &Image,
-        names: &[Reference],
-        predicates: &[Predicate],
-    ) -> Result<Option<Descriptor>, SaveError> {
-        if predicates.is_empty() {
-            return Ok(None);
-        }
-        let said = attestation::attest(manifest, &image.config.platform(), names, predicates)?;
-        for (descriptor, bytes) in said.blobs.iter().chain([&said.manifest]) {
-            self.blob(&descriptor.digest.0, bytes)?;
-        }
-        Ok(Some(said.manifest.0))
-    }
-
-    /// What a name points to: a manifest, or an index of all there is.
-    fn point(&mut self, images: &[(Descriptor, Platform)], said: &[Descriptor]) -> Result<Descriptor, SaveError> {
-        if let ([(manifest, _)], []) = (images, said) {
-            return Ok(manifest.clone());
-        }
-        let (index, bytes) = attestation::index(images, said);
-        self.blob(&index.digest.0, &bytes)?;
-        Ok(index)
     }
 
     fn file(&mut self, path: &str, mut bytes: &[u8]) -> Result<(), SaveError> {
@@ -278,11 +291,6 @@ impl<W: Write> Archive<W> {
     }
 
     fn append(&mut self, path: &str, size: u64, body: &mut dyn Read) -> Result<(), SaveError> {
-        self.tar.append(&entry(path, Kind::File { size, sparse: None }, 0o644), body).map_err(SaveError::Write)
+        self.files.file(path, size, body).map_err(SaveError::Write)
     }
-}
-
-fn entry(path: &str, kind: Kind, mode: u32) -> Entry {
-    let path = path.as_bytes().to_vec();
-    Entry { path, kind, mode, uid: 0, gid: 0, mtime: Time::default(), xattrs: BTreeMap::new() }
 }

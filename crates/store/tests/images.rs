@@ -184,7 +184,6 @@ fn images_that_are_one_for_several_platforms_are_behind_one_name() {
     let store = Store::open(&root.join("store")).unwrap();
     load(&store, &testkit::busybox().docker_archive());
     let image = store.resolve("busybox").unwrap();
-    let saved = |image| store::Saved { image, names: Vec::new(), predicates: Vec::new() };
     let arm = {
         let mut arm = image.clone();
         arm.config.architecture = "arm64".into();
@@ -193,7 +192,9 @@ fn images_that_are_one_for_several_platforms_are_behind_one_name() {
         arm
     };
     let mut archive = Vec::new();
-    store.save_these(&[saved(image), saved(arm)], store::Pointed::Together, &mut archive).unwrap();
+    let images = vec![(image, Vec::new()), (arm, Vec::new())];
+    let saved = store::Saved { images, names: Vec::new(), annotations: Default::default() };
+    store.save_these(&[saved], &mut archive).unwrap();
     let texts = String::from_utf8_lossy(&archive);
     let index = texts.split("index.json").nth(1).unwrap();
     assert_eq!(index[..1024].matches("image.index.v1+json").count(), 2, "an index of one index");

@@ -198,7 +198,15 @@ impl Planner<'_> {
         let tree = match context {
             BuildContext::Image(image) if image == "scratch" => None,
             BuildContext::Image(image) => {
-                let (tree, of_image) = self.context_image(name, image, &platform)?;
+                let reference: Reference = image.parse().map_err(|e| PlanError::new(format!("{e}")))?;
+                let reference = reference.to_string();
+                let (tree, of_image) = self.context_image(name, (&reference, &reference), &platform)?;
+                config = Some(of_image);
+                tree
+            }
+            // Where it lies is no part of what is shown, nor a material.
+            BuildContext::Layout(layout) => {
+                let (tree, of_image) = self.context_image(name, (layout, "OCI load from client"), &platform)?;
                 config = Some(of_image);
                 tree
             }
@@ -218,29 +226,30 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// An image that a context is, and what it is shown as.
     fn context_image(
         &mut self,
         name: &str,
-        image: &str,
+        (image, shown): (&str, &str),
         platform: &Platform,
     ) -> Result<(Tree, ImageConfig), PlanError> {
-        let reference: Reference = image.parse().map_err(|e| PlanError::new(format!("{e}")))?;
+        let is_named = image == shown;
         let wanted = Wanted {
-            image: self.wanted_image(&reference.to_string(), platform),
-            shown: format!("[context {name}] load metadata for {reference}"),
+            image: self.wanted_image(image, platform),
+            shown: format!("[context {name}] load metadata for {}", if is_named { image } else { name }),
         };
         let described = self.facts.describe(std::slice::from_ref(&wanted)).pop();
-        let Some(described) = described else { return Err(PlanError::new(format!("{reference}: not found"))) };
+        let Some(described) = described else { return Err(PlanError::new(format!("{image}: not found"))) };
         let described = described.map_err(|error| {
             let message = error.to_string();
             PlanError { source: Some(Box::new(error)), ..PlanError::new(message) }
         })?;
-        if let Some(digest) = described.digest {
-            self.images.push((reference.to_string(), digest));
+        if let Some(digest) = described.digest.filter(|_| is_named) {
+            self.images.push((image.to_owned(), digest));
         }
         let files = image_files(wanted.image.name, platform, &described.config);
         let tree = files.map(|files| {
-            let name = format!("[context {name}] {reference}");
+            let name = format!("[context {name}] {shown}");
             self.graph.add(Step { name, what: What::Image(files), span: None, anew: false })
         });
         Ok((tree, described.config))

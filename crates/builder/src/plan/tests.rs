@@ -507,8 +507,19 @@ fn named_contexts_stand_for_images_and_stages() {
                 {"Env":["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],"WorkingDir":"/"}
         "#]],
     );
-    asked.named_contexts.insert("stage".into(), BuildContext::Other("oci-layout://x".into()));
-    refused_with("FROM x AS stage\n", &asked, expect!["1: unsupported context source oci-layout for stage"]);
+    asked.named_contexts.insert("stage".into(), BuildContext::Other("target:x".into()));
+    refused_with("FROM x AS stage\n", &asked, expect!["1: unsupported context source target for stage"]);
+    asked.named_contexts.insert("stage".into(), BuildContext::Layout("oci-layout:///x:latest".into()));
+    check_with(
+        "FROM x AS stage\n",
+        &asked,
+        expect![[r#"
+        0 [context stage] OCI load from client
+            image oci-layout:///x:latest for HOST
+        HOST = 0
+            {"Env":["PATH=/bin","BASE=1"],"Cmd":["sh"]}
+    "#]],
+    );
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl<'a> Contexts<'a> {
             BuildContext::Image(image) => {
                 Err(BuildError::refused(format!("docker-image://{image} cannot be the main build context")))
             }
-            BuildContext::Other(text) => {
+            BuildContext::Layout(text) | BuildContext::Other(text) => {
                 Err(BuildError::refused(format!("unsupported context source {text} for {name}")))
             }
         }

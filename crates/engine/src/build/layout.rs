@@ -1,164 +1,79 @@
-//! `--build-context name=oci-layout://DIR[:tag][@digest]`: an image of a directory comes into the store, and is known there as if it
-//! had been pulled by its digest.
+//! `oci-layout://DIR[:tag][@digest]`: an image of a layout in a directory as a build's base (buildx `build/opt.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::PathBuf;
 
-use spec::digest::Digest;
-use spec::image::{Descriptor, Index, Manifest, media};
+use rustix::fs::{Mode, OFlags, open};
+use spec::digest::{Digest, DigestError};
 use spec::platform::Platform;
-use spec::reference::Reference;
-use store::tar::{Entry, Kind, Time, Writer};
+use store::{Image, LayoutImage};
 
+use super::Tools;
 use crate::error::Error;
-use crate::host::Host;
-use crate::image::load::{Archive, load};
 
-/// No document of an image is larger.
-const DOCUMENT_MAX_BYTES: u64 = 4 << 20;
-/// No image has more blobs: a document may name itself.
-const MOST_BLOBS: usize = 4096;
-/// What a layout's image is called when nobody says.
-const TAG: &str = "latest";
+/// What such an address begins with.
+pub const SCHEME: &str = "oci-layout://";
 
-/// Takes the image that `text` (without `oci-layout://`) names. Answers what it is called in the store: `name`, and its digest.
-///
-/// # Errors
-/// The directory is no layout or does not have it; it is not for `platform`; the store.
-pub fn bring(
-    host: &Host,
-    working_dir: &Path,
-    (name, text): (&str, &str),
-    platform: &Platform,
-) -> Result<Reference, Error> {
-    let (dir, tag, digest) = parts(text)?;
-    let dir = working_dir.join(dir);
-    let chosen =
-        choose(&dir, tag, digest.as_ref()).map_err(|why| Error::NotFound(format!("oci-layout://{text}: {why}")))?;
-    let digest = chosen.digest.0.clone();
-    let reference: Reference = name.parse().unwrap_or_else(|_| "oci-layout".parse().expect("it is a name"));
-    let reference = reference.with_digest(digest);
-    if host.store.resolve(&reference.to_string()).is_ok() {
-        return Ok(reference);
+/// An address, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Where the layout is.
+    pub dir: PathBuf,
+    /// Which image of it.
+    pub tag: String,
+    /// Which one exactly.
+    pub digest: Option<Digest>,
+}
+
+impl Layout {
+    /// Takes an address apart; none where it is another kind of address.
+    ///
+    /// # Errors
+    /// The digest is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Result<Layout, DigestError>> {
+        let rest = text.strip_prefix(SCHEME)?;
+        let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
+        let (dir, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
+        let layout = |digest| Layout { dir: dir.into(), tag: tag.to_owned(), digest };
+        Some(digest.map(str::parse).transpose().map(layout))
     }
-    let spool = host.store.spool()?;
-    let mut spool = pack(&dir, chosen, spool).map_err(Error::io(format!("reading the layout {}", dir.display())))?;
-    spool.rewind().map_err(Error::io("reading a layout's archive"))?;
-    let loaded = load(host, Archive::File(spool), Some(platform), &mut |_| {})?;
-    let Some(image) = loaded.first() else { return Err(Error::NotFound(format!("oci-layout://{text} has no image"))) };
-    host.store.tag(&image.id, &reference)?;
-    Ok(reference)
 }
 
-/// Directory, tag and digest.
-fn parts(text: &str) -> Result<(PathBuf, &str, Option<Digest>), Error> {
-    let (place, digest) = text.split_once('@').map_or((text, None), |(place, digest)| (place, Some(digest)));
-    let digest = digest.map(str::parse).transpose();
-    let digest = digest.map_err(|e| Error::Invalid(format!("oci-layout://{text}: {e}")))?;
-    let (dir, tag) = match place.rsplit_once(':') {
-        Some((dir, tag)) if !tag.contains('/') => (dir, tag),
-        Some(_) | None => (place, TAG),
-    };
-    Ok((PathBuf::from(dir), tag, digest))
-}
-
-/// The line of the index that is meant.
-fn choose(dir: &Path, tag: &str, digest: Option<&Digest>) -> Result<Descriptor, String> {
-    let path = dir.join("index.json");
-    let read = |e: io::Error| format!("{}: {e}", path.display());
-    let bytes = document(&path).map_err(read)?;
-    let index: Index = serde_json::from_slice(&bytes).map_err(|e| read(e.into()))?;
-    let is_meant = |one: &&Descriptor| match digest {
-        Some(digest) => one.digest.0 == *digest,
-        None => one.annotations.get("org.opencontainers.image.ref.name").is_some_and(|name| name == tag),
-    };
-    let found = index.manifests.iter().find(is_meant).or(match index.manifests.as_slice() {
-        [one] if digest.is_none() && tag == TAG => Some(one),
-        _other => None,
-    });
-    found
-        .cloned()
-        .ok_or_else(|| format!("not found: index.json has nothing of that {}", digest.map_or("tag", |_| "digest")))
-}
-
-fn document(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(DOCUMENT_MAX_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Writes the image, and nothing else of the layout, as an archive.
-fn pack(dir: &Path, chosen: Descriptor, out: File) -> io::Result<File> {
-    let mut tar = Writer::new(out);
-    let index = Index {
-        schema_version: 2,
-        media_type: Some(media::INDEX.to_owned()),
-        manifests: vec![Descriptor { annotations: BTreeMap::new(), ..chosen.clone() }],
-        annotations: BTreeMap::new(),
-    };
-    append(&mut tar, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    append(&mut tar, "index.json", &serde_json::to_vec(&index)?)?;
-    let (mut todo, mut done) = (vec![chosen], BTreeSet::new());
-    while let Some(blob) = todo.pop() {
-        let digest = blob.digest.0;
-        if done.len() >= MOST_BLOBS || !done.insert(digest.clone()) {
-            continue;
-        }
-        let name = format!("blobs/{}/{}", digest.algorithm().name(), digest.hex());
-        let path = dir.join(&name);
-        // What is missing is missed by whoever reads the archive, if it matters there: of other platforms often nothing is here.
-        let Some(meta) = fs::metadata(&path).ok().filter(fs::Metadata::is_file) else { continue };
-        if meta.len() <= DOCUMENT_MAX_BYTES {
-            todo.extend(named_by(&blob.media_type, &document(&path)?));
-        }
-        let entry = entry(&name, meta.len());
-        tar.append(&entry, &mut File::open(&path)?.take(meta.len()))?;
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{SCHEME}{}:{}", self.dir.display(), self.tag)?;
+        self.digest.as_ref().map_or(Ok(()), |digest| write!(f, "@{digest}"))
     }
-    tar.finish()
 }
 
-/// The blobs that a document names.
-fn named_by(media_type: &str, bytes: &[u8]) -> Vec<Descriptor> {
-    if media_type.contains("index") || media_type.contains("manifest.list") {
-        return serde_json::from_slice::<Index>(bytes).map(|index| index.manifests).unwrap_or_default();
-    }
-    if !media_type.contains("manifest") {
-        return Vec::new();
-    }
-    let manifest = serde_json::from_slice::<Manifest>(bytes);
-    manifest.map(|manifest| [vec![manifest.config], manifest.layers].concat()).unwrap_or_default()
-}
-
-fn append(tar: &mut Writer<File>, name: &str, mut bytes: &[u8]) -> io::Result<()> {
-    tar.append(&entry(name, bytes.len() as u64), &mut bytes)
-}
-
-fn entry(name: &str, size: u64) -> Entry {
-    Entry {
-        path: name.as_bytes().to_vec(),
-        kind: Kind::File { size, sparse: None },
-        mode: 0o644,
-        uid: 0,
-        gid: 0,
-        mtime: Time::default(),
-        xattrs: BTreeMap::new(),
-    }
+/// Takes the image into the store, where it has no name.
+pub(super) fn load(tools: &Tools<'_>, layout: &Layout, platform: &Platform) -> Result<Image, Error> {
+    let Layout { dir, tag, digest } = layout;
+    let place = open(dir, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let place = place.map_err(|e| Error::Io(format!("invalid store at {}", dir.display()), e.into()))?;
+    let image = LayoutImage { tag, digest: digest.as_ref() };
+    let failed = format!("oci-layout reference \"{layout}\" could not be resolved");
+    tools.host.store.load_layout(place, &image, platform, &mut |_| {}).map_err(Error::other(&failed))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parts;
+    use super::Layout;
 
     #[test]
-    fn a_layout_is_a_directory_with_or_without_tag_and_digest() {
-        let read =
-            |text: &str| parts(text).map(|(dir, tag, digest)| format!("{} {tag} {}", dir.display(), digest.is_some()));
-        assert_eq!(read("/a/b").unwrap(), "/a/b latest false");
-        assert_eq!(read("/a:b/c").unwrap(), "/a:b/c latest false");
-        assert_eq!(read("a:1.2").unwrap(), "a 1.2 false");
-        assert_eq!(read(&format!("/a:x@sha256:{}", "1".repeat(64))).unwrap(), "/a x true");
-        assert!(read("/a@sha256:1").is_err());
+    fn addresses_are_taken_apart_as_by_buildx() {
+        let check = |text: &str, is: &str| {
+            let layout = Layout::parse(text).unwrap().unwrap();
+            assert_eq!(layout.to_string(), is);
+            assert_eq!(Layout::parse(is).unwrap().unwrap(), layout);
+        };
+        let digest = format!("sha256:{}", "1".repeat(64));
+        check("oci-layout://a/b", "oci-layout://a/b:latest");
+        check("oci-layout:///x:docker.io/library/y:1", "oci-layout:///x:docker.io/library/y:1");
+        check(&format!("oci-layout://x@{digest}"), &format!("oci-layout://x:latest@{digest}"));
+        check(&format!("oci-layout://x:1@{digest}"), &format!("oci-layout://x:1@{digest}"));
+        assert!(Layout::parse("oci-layout://x@1").unwrap().is_err());
+        assert!(Layout::parse("docker-image://x").is_none());
     }
 }

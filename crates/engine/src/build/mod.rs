@@ -1,7 +1,7 @@
 //! `build`: what the builder needs of the engine, and what becomes of a build's result.
 //!
 //! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
-//! - `image.rs`, `fetch.rs`, `git.rs` bring in what is elsewhere.
+//! - `image.rs`, `fetch.rs`, `git.rs`, [`layout`] bring in what is elsewhere.
 //! - [`attest`] says how images were made and what is in them; [`exchange`] is the build cache of other machines.
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
 

@@ -1,48 +1,81 @@
 //! Ways out of a build that are no image of this store: archives of images, and files.
 
 use std::fs;
-use std::io::{self, Read as _, Seek as _, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
 use builder::{Built, Variant};
-use rustix::fs::{Mode, OFlags, openat};
+use spec::annotation::Annotations;
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
-use spec::image::{Descriptor, Index};
 use spec::reference::Reference;
 use store::layer::{self, Packed};
-use store::tar::{Kind, Reader};
-use store::{Floor, Image, MountImage, Pointed, SaveError, Saved};
+use store::{Floor, Image, MountImage, SaveError, Saved};
 
 use crate::error::Error;
 use crate::host::Host;
 
-/// Writes the images as one archive, under these names: `docker save`'s and an OCI layout at once. The store gets no image of it.
+/// How images are called and what is said on and about them.
+#[derive(Clone, Copy, Debug)]
+pub struct Label<'a> {
+    /// Their names.
+    pub names: &'a [Reference],
+    /// Free words on their documents.
+    pub annotations: &'a Annotations,
+    /// For each variant; nothing: nothing.
+    pub said: &'a [Vec<Predicate>],
+}
+
+impl Label<'_> {
+    /// Whether there will be an index for all that is to be on one.
+    ///
+    /// # Errors
+    /// In BuildKit's words: there will be none.
+    pub fn check(&self, built: &Built) -> Result<(), Error> {
+        let has_index = built.variants.len() > 1 || self.said.iter().any(|said| !said.is_empty());
+        if self.annotations.want_index() && !has_index {
+            return Err(Error::Invalid("index annotations not supported for single platform export".into()));
+        }
+        Ok(())
+    }
+}
+
+/// Writes the images as one archive: `docker save`'s and an OCI layout at once; of several platforms an OCI layout alone. The store gets
+/// no image of it.
 ///
 /// # Errors
 /// Of the store; the output.
-pub fn archive(
-    host: &Host,
-    built: &Built,
-    said: &[Vec<Predicate>],
-    names: &[Reference],
-    out: impl Write,
-) -> Result<(), Error> {
+pub fn archive(host: &Host, built: &Built, label: &Label<'_>, out: impl Write) -> Result<(), Error> {
+    host.store.save_these(&[saved(built, label)?], out).map_err(unsaved)
+}
+
+/// The same into a directory that is an OCI layout, or becomes one.
+///
+/// # Errors
+/// Of the store; the directory.
+pub fn layout(host: &Host, built: &Built, label: &Label<'_>, dir: &Path) -> Result<(), Error> {
+    host.store.save_layout(&[saved(built, label)?], dir).map_err(unsaved)
+}
+
+fn saved(built: &Built, label: &Label<'_>) -> Result<Saved, Error> {
     let mut images = Vec::new();
     for (place, variant) in built.variants.iter().enumerate() {
-        let predicates = said.get(place).cloned().unwrap_or_default();
-        images.push(Saved { image: image(variant)?, names: names.to_vec(), predicates });
+        images.push((image(variant)?, label.said.get(place).cloned().unwrap_or_default()));
     }
-    host.store.save_these(&images, Pointed::Together, out).map_err(|error| match error {
+    Ok(Saved { images, names: label.names.to_vec(), annotations: label.annotations.clone() })
+}
+
+fn unsaved(error: SaveError) -> Error {
+    match error {
         SaveError::Resolve(error) => error.into(),
         error @ (SaveError::Write(_)
         | SaveError::Layer(..)
         | SaveError::Corrupt { .. }
         | SaveError::Attestation(_)
         | SaveError::Store(_)) => Error::other("saving what was built")(error),
-    })
+    }
 }
 
 /// As if it were in the store.
@@ -60,100 +93,25 @@ fn image(variant: &Variant) -> Result<Image, Error> {
     })
 }
 
-/// Writes the files of the result as a tar; those of several platforms below a directory for each: `linux_amd64`.
+/// Writes the files of the result as a tar. Those of each of several platforms are below a directory of its own: `linux_amd64`.
 ///
 /// # Errors
-/// Of the file system; the output.
+/// Of the store; the output.
 pub fn tar(host: &Host, built: &Built, out: impl Write) -> Result<(), Error> {
-    let failed = Error::other("writing the files of what was built");
-    if let [variant] = built.variants.as_slice() {
-        let files = mount(host, variant)?;
-        return layer::pack(Packed::Below(files.as_fd()), &|owner| owner, out).map(drop).map_err(failed);
-    }
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let mut trees = Vec::new();
+    let failed = "writing the files of what was built";
+    let mut files = Vec::new();
     for variant in &built.variants {
-        let files = openat(mount(host, variant)?, ".", flags, Mode::empty());
-        trees.push((files.map_err(|e| Error::Io(OPENING.into(), e.into()))?, directory_of(variant)));
+        files.push((mount(host, variant)?, directory_of(variant)));
     }
-    let packed = trees.iter().map(|(files, name)| Packed::Directory(files.as_fd(), name.as_bytes()));
-    layer::pack_all(packed, &|owner| owner, out).map(drop).map_err(failed)
+    let trees: Vec<Packed<'_>> = match files.as_slice() {
+        [(files, _)] => vec![Packed::Below(files.as_fd())],
+        several => several.iter().map(|(files, name)| Packed::Directory(files.as_fd(), name.as_bytes())).collect(),
+    };
+    layer::pack_all(&trees, &|owner| owner, out).map(drop).map_err(Error::other(failed))
 }
 
-const OPENING: &str = "opening the files of what was built";
-
-/// `linux_amd64`
 fn directory_of(variant: &Variant) -> String {
     variant.platform.to_string().replace('/', "_")
-}
-
-/// Writes the archive's members into a directory, which is an OCI layout then, beside the images that it has already.
-///
-/// # Errors
-/// Of the store; of the file system.
-pub fn layout(
-    host: &Host,
-    built: &Built,
-    said: &[Vec<Predicate>],
-    names: &[Reference],
-    dir: &Path,
-) -> Result<(), Error> {
-    let mut spool = host.store.spool()?;
-    archive(host, built, said, names, &spool)?;
-    let failed = || Error::io(format!("writing the image to {}", dir.display()));
-    spool.rewind().map_err(failed())?;
-    fs::create_dir_all(dir.join("blobs/sha256")).map_err(failed())?;
-    let mut members = Reader::new(spool);
-    while let Some(member) = members.next().map_err(Error::other("reading the image's archive"))? {
-        // It is our own: its names are plain.
-        let name = String::from_utf8_lossy(&member.path).into_owned();
-        match member.kind {
-            Kind::File { .. } if name == "index.json" => {
-                let mut bytes = Vec::new();
-                members.read_to_end(&mut bytes).map_err(failed())?;
-                add_to_index(&dir.join(&name), &bytes)?;
-            }
-            // Docker's list, which only an archive has.
-            Kind::File { .. } if name == "manifest.json" => {}
-            Kind::File { .. } => {
-                let aside = dir.join(format!(".kist-build-{}", std::process::id()));
-                let written = fs::File::create(&aside).and_then(|mut file| io::copy(&mut members, &mut file));
-                written.and_then(|_| fs::rename(&aside, dir.join(&name))).map_err(failed())?;
-            }
-            Kind::Dir | Kind::HardLink { .. } | Kind::Symlink { .. } | Kind::Char(_) | Kind::Block(_) | Kind::Fifo => {}
-        }
-    }
-    Ok(())
-}
-
-/// What is there under another name stays.
-fn add_to_index(path: &Path, ours: &[u8]) -> Result<(), Error> {
-    const NAME: &str = "io.containerd.image.name";
-    let failed = || Error::io(format!("writing {}", path.display()));
-    let damaged = || Error::other("reading the index.json of a layout");
-    let mut index: Index = serde_json::from_slice(ours).map_err(damaged())?;
-    let there = match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice::<Index>(&bytes).map_err(damaged())?.manifests,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(e) => return Err(failed()(e)),
-    };
-    let is_new = |old: &Descriptor| {
-        index.manifests.iter().all(|new| match (old.annotations.get(NAME), new.annotations.get(NAME)) {
-            (Some(old), Some(new)) => old != new,
-            (Some(_), None) | (None, Some(_)) => true,
-            (None, None) => old.digest != new.digest,
-        })
-    };
-    let kept: Vec<Descriptor> = there.into_iter().filter(is_new).collect();
-    index.manifests.extend(kept);
-    let bytes = serde_json::to_vec(&index).map_err(damaged())?;
-    let aside = path.with_file_name(format!(".kist-build-{}", std::process::id()));
-    write(&aside, &bytes).and_then(|()| fs::rename(&aside, path)).map_err(failed())
-}
-
-/// A file of the user's, who may build again.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::File::create(path)?.write_all(bytes)
 }
 
 /// Whether each platform has a directory of its own: `linux_amd64`.
@@ -194,10 +152,16 @@ pub fn local(host: &Host, built: &Built, said: &[Vec<Predicate>], dir: &Path, sp
                 true => format!("sbom{whose}.spdx.json"),
                 false => format!("provenance{whose}.json"),
             };
-            write(&place.join(name), &predicate.body).map_err(failed())?;
+            replace(&place.join(name), &aside, &predicate.body).map_err(failed())?;
         }
     }
     Ok(())
+}
+
+/// Writes a file over what is there, which is not followed if it is a link: what was built may have brought it.
+fn replace(path: &Path, aside: &Path, bytes: &[u8]) -> io::Result<()> {
+    fs::File::create_new(aside)?.write_all(bytes)?;
+    fs::rename(aside, path)
 }
 
 fn mount(host: &Host, variant: &Variant) -> Result<OwnedFd, Error> {

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use registry::client::{Begun, Client, ClientError};
 use registry::upload::{Growing, UploadError, growing, upload, upload_bytes};
-use spec::attestation::{self, Predicate};
-use spec::digest::{ChainId, DiffId, Digest};
+use spec::annotation::{Annotations, Place};
+use spec::attestation::{self, Attestations};
+use spec::digest::{ChainId, DiffId, Digest, ImageId};
 use spec::event::ImageAct;
 use spec::image::{Descriptor, Manifest, media};
 use spec::reference::Reference;
@@ -52,21 +53,48 @@ pub fn push(
     on: &mut (dyn FnMut(LayerEvent) + Send),
 ) -> Result<Pushed, Error> {
     let image = image(host, reference)?;
-    // Nothing of the image is collected while it is read.
+    let named = image.id.clone();
+    let all = Together { reference, images: &[image], named: &named, annotations: &Annotations::default() };
+    push_together(host, session, &all, on)
+}
+
+/// Images that go to a registry under one name.
+#[derive(Clone, Copy, Debug)]
+pub struct Together<'a> {
+    /// The name, with a tag.
+    pub reference: &'a Reference,
+    /// One, or one for each of several platforms: then the name means an index of them.
+    pub images: &'a [Image],
+    /// The one that the name means here.
+    pub named: &'a ImageId,
+    /// Free words on their documents.
+    pub annotations: &'a Annotations,
+}
+
+/// Pushes images of several platforms, or one.
+///
+/// # Errors
+/// As [`push`]; the name then means what it meant.
+pub fn push_together(
+    host: &Host,
+    session: &Session,
+    all: &Together<'_>,
+    on: &mut (dyn FnMut(LayerEvent) + Send),
+) -> Result<Pushed, Error> {
+    let reference = all.reference;
+    // Nothing of the images is collected while they are read.
     let _held = host.store.share()?;
-    let push = Push { host, session, reference, image: &image, draw: Mutex::new(on) };
-    let original = host.store.manifest(&image)?;
-    let layers = push.layers(original.as_ref())?;
-    let mut blobs = push.find(&layers)?;
-    blobs.extend(push.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
-    let blobs: Vec<&Descriptor> = image.config.rootfs.diff_ids.iter().map(|diff_id| &blobs[diff_id]).collect();
-    let (media_type, bytes) = manifest(&image, original, &blobs);
-    let predicates = host.store.attested(&image.id)?;
-    let (digest, size_bytes) = push.publish(&media_type, &bytes, &predicates)?;
-    for (diff_id, blob) in image.config.rootfs.diff_ids.iter().zip(blobs) {
+    let draw = Mutex::new(on);
+    let mut arrived = Vec::new();
+    for image in all.images {
+        arrived.push(Push { host, session, reference, image, draw: &draw }.arrive(all.annotations)?);
+    }
+    let published = session.run(publish(session.client(), reference, &arrived, all.annotations));
+    let (digest, size_bytes) = published.map_err(|e| refused(reference, e))?;
+    for (diff_id, blob) in arrived.iter().flat_map(|arrived| &arrived.layers) {
         host.store.remember(diff_id, blob, &reference.repository())?;
     }
-    host.store.tag(&image.id, &reference.with_digest(digest.clone()))?;
+    host.store.tag(all.named, &reference.with_digest(digest.clone()))?;
     host.note_travel(reference, ImageAct::Push);
     Ok(Pushed { digest, size_bytes })
 }
@@ -95,15 +123,43 @@ impl Wanted {
     }
 }
 
+/// An image whose layers the registry has.
+struct Arrived<'a> {
+    image: &'a Image,
+    layers: Vec<(DiffId, Descriptor)>,
+    manifest: Descriptor,
+    manifest_bytes: Vec<u8>,
+    /// What is said about it.
+    said: Option<Attestations>,
+}
+
 struct Push<'a, 'd> {
     host: &'a Host,
     session: &'a Session,
     reference: &'a Reference,
     image: &'a Image,
-    draw: Draw<'d>,
+    draw: &'a Draw<'d>,
 }
 
-impl Push<'_, '_> {
+impl<'a> Push<'a, '_> {
+    fn arrive(&self, annotations: &Annotations) -> Result<Arrived<'a>, Error> {
+        let (image, platform) = (self.image, self.image.config.platform());
+        let original = self.host.store.manifest(image)?;
+        let layers = self.layers(original.as_ref())?;
+        let mut blobs = self.find(&layers)?;
+        blobs.extend(self.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
+        let diff_ids = &image.config.rootfs.diff_ids;
+        let layers: Vec<_> = diff_ids.iter().map(|diff_id| (diff_id.clone(), blobs[diff_id].clone())).collect();
+        let (media_type, manifest_bytes) =
+            manifest(image, original, &layers, annotations.on(Place::Manifest, &platform));
+        let manifest = Descriptor::of(&media_type, &manifest_bytes);
+        let predicates = self.host.store.attested(&image.id)?;
+        let names = std::slice::from_ref(self.reference);
+        let said = (!predicates.is_empty()).then(|| attestation::attest(&manifest, &platform, names, &predicates));
+        let said = said.transpose().map_err(Error::other("pushing"))?;
+        Ok(Arrived { image, layers, manifest, manifest_bytes, said })
+    }
+
     /// The image's layers, each once.
     fn layers(&self, original: Option<&(Descriptor, Vec<u8>)>) -> Result<Vec<Wanted>, Error> {
         let original: Vec<Descriptor> = original
@@ -228,44 +284,54 @@ impl Push<'_, '_> {
         }
     }
 
-    /// The config, then the manifest under its tag; or, where something is said about the image, under its digest, and under the tag an
-    /// index of it and of that. Answers the digest and the length of what has the tag.
-    fn publish(&self, media_type: &str, bytes: &[u8], predicates: &[Predicate]) -> Result<(Digest, u64), Error> {
-        let (client, reference) = (self.session.client(), self.reference);
-        let manifest = Descriptor::of(media_type, bytes);
-        let platform = self.image.config.platform();
-        let names = std::slice::from_ref(reference);
-        let said = (!predicates.is_empty()).then(|| attestation::attest(&manifest, &platform, names, predicates));
-        let said = said.transpose().map_err(Error::other("pushing"))?;
-        let done = self.session.run(async {
-            upload_bytes(client, reference, &self.image.id.0, &self.image.config_bytes).await?;
-            let Some(said) = said else {
-                let digest = client.put_manifest(reference, media_type, bytes.to_vec()).await?;
-                return Ok((digest, manifest.size));
-            };
-            for (blob, bytes) in &said.blobs {
-                upload_bytes(client, reference, &blob.digest.0, bytes).await?;
-            }
-            let by_digest = |descriptor: &Descriptor| reference.with_digest(descriptor.digest.0.clone());
-            client.put_manifest(&by_digest(&manifest), media_type, bytes.to_vec()).await?;
-            let (entry, bytes) = said.manifest;
-            client.put_manifest(&by_digest(&entry), &entry.media_type, bytes).await?;
-            let (index, bytes) = attestation::index(&[(manifest, platform)], &[entry]);
-            Ok((client.put_manifest(reference, &index.media_type, bytes).await?, index.size))
-        });
-        done.map_err(|e| self.refused(e))
-    }
-
     fn tell(&self, layer: &str, state: LayerState) {
         let event = LayerEvent { layer: layer.to_owned(), state };
         (self.draw.lock().unwrap_or_else(PoisonError::into_inner))(event);
     }
 
     fn refused(&self, error: UploadError) -> Error {
-        match error {
-            UploadError::Client(error) => Error::from_push(self.reference, error),
-            UploadError::NotMade(_) => Error::other("pushing")(error),
+        refused(self.reference, error)
+    }
+}
+
+/// Configs, then a manifest under the tag; or, where there are several or something is said about them, manifests under their digests, and
+/// under the tag an index of all that. Answers the digest and the length of what has the tag.
+async fn publish(
+    client: &Client,
+    reference: &Reference,
+    all: &[Arrived<'_>],
+    annotations: &Annotations,
+) -> Result<(Digest, u64), UploadError> {
+    for Arrived { image, .. } in all {
+        upload_bytes(client, reference, &image.id.0, &image.config_bytes).await?;
+    }
+    if let [Arrived { manifest, manifest_bytes, said: None, .. }] = all {
+        let digest = client.put_manifest(reference, &manifest.media_type, manifest_bytes.clone()).await?;
+        return Ok((digest, manifest.size));
+    }
+    let by_digest = |descriptor: &Descriptor| reference.with_digest(descriptor.digest.0.clone());
+    let (mut manifests, mut said) = (Vec::new(), Vec::new());
+    for arrived in all {
+        let manifest = &arrived.manifest;
+        client.put_manifest(&by_digest(manifest), &manifest.media_type, arrived.manifest_bytes.clone()).await?;
+        manifests.push((manifest.clone(), arrived.image.config.platform()));
+    }
+    for Attestations { blobs, manifest: (entry, entry_bytes) } in all.iter().filter_map(|arrived| arrived.said.as_ref())
+    {
+        for (blob, bytes) in blobs {
+            upload_bytes(client, reference, &blob.digest.0, bytes).await?;
         }
+        client.put_manifest(&by_digest(entry), &entry.media_type, entry_bytes.clone()).await?;
+        said.push(entry.clone());
+    }
+    let (index, bytes) = attestation::index(&manifests, &said, annotations);
+    Ok((client.put_manifest(reference, &index.media_type, bytes).await?, index.size))
+}
+
+fn refused(reference: &Reference, error: UploadError) -> Error {
+    match error {
+        UploadError::Client(error) => Error::from_push(reference, error),
+        UploadError::NotMade(_) => Error::other("pushing")(error),
     }
 }
 
@@ -307,20 +373,26 @@ pub(crate) async fn known(
 }
 
 /// The manifest that names these layers: the one the image came with where that is it.
-fn manifest(image: &Image, original: Option<(Descriptor, Vec<u8>)>, blobs: &[&Descriptor]) -> (String, Vec<u8>) {
+fn manifest(
+    image: &Image,
+    original: Option<(Descriptor, Vec<u8>)>,
+    layers: &[(DiffId, Descriptor)],
+    annotations: BTreeMap<String, String>,
+) -> (String, Vec<u8>) {
     if let Some((descriptor, bytes)) = original
+        && annotations.is_empty()
         && let Ok(read) = store::read_manifest(&descriptor, &bytes)
-        && read.layers.iter().map(|layer| &layer.digest).eq(blobs.iter().map(|blob| &blob.digest))
+        && read.layers.iter().map(|layer| &layer.digest).eq(layers.iter().map(|(_, blob)| &blob.digest))
     {
         return (descriptor.media_type, bytes);
     }
-    let layer = |blob: &&Descriptor| Descriptor {
+    let layer = |(_, blob): &(DiffId, Descriptor)| Descriptor {
         media_type: media::oci_layer(&blob.media_type).to_owned(),
         digest: blob.digest.clone(),
         size: blob.size,
         platform: None,
         annotations: BTreeMap::new(),
     };
-    let bytes = Manifest::of_image(&image.config_bytes, blobs.iter().map(layer).collect()).to_bytes();
-    (media::MANIFEST.to_owned(), bytes)
+    let plain = Manifest::of_image(&image.config_bytes, layers.iter().map(layer).collect());
+    (media::MANIFEST.to_owned(), Manifest { annotations, ..plain }.to_bytes())
 }

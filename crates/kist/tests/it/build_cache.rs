@@ -121,7 +121,9 @@ fn what_only_others_have_is_refused() {
     let kist = with_busybox();
     let dir = context(&kist);
     for kind in ["gha", "s3", "azblob"] {
-        let said = kist.fails(&["build", "--cache-to", &format!("type={kind}"), &dir]).stderr;
-        assert!(said.contains(&format!("--cache-to type={kind} is not there in kist")), "{said}");
+        for flag in ["--cache-to", "--cache-from"] {
+            let said = kist.fails(&["build", flag, &format!("type={kind}"), &dir]).stderr;
+            assert!(said.contains(&format!("{flag} type={kind} is not there in kist")), "{said}");
+        }
     }
 }

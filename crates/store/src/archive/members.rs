@@ -1,9 +1,12 @@
-//! The members of an archive, by name.
+//! The members of an archive, by name; or the files of a directory that holds the same.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
+
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 
 use super::{DOCUMENT_LIMIT, LoadError};
 
@@ -14,13 +17,15 @@ const LINKS_LIMIT: usize = 4;
 
 /// Where each member's bytes are.
 #[derive(Debug)]
-pub(crate) struct Members {
-    file: File,
-    at: HashMap<String, Member>,
+pub(crate) enum Members {
+    /// In a tar.
+    Tar { file: File, at: HashMap<String, Member> },
+    /// Below a directory.
+    Directory(OwnedFd),
 }
 
 #[derive(Debug)]
-enum Member {
+pub(crate) enum Member {
     Bytes { offset: u64, len: u64 },
     Link(String),
 }
@@ -51,21 +56,25 @@ impl Members {
                 return Err(LoadError::Contradiction(format!("the archive has more than {MEMBERS_LIMIT} members")));
             }
         }
-        Ok(Members { file, at })
+        Ok(Members::Tar { file, at })
     }
 
     /// The bytes of a member.
     pub(crate) fn open(&self, name: &str) -> Option<Section<'_>> {
         let mut name = &clean("", name.as_bytes())?;
-        let mut member = self.at.get(name)?;
+        let (file, at) = match self {
+            Members::Tar { file, at } => (file, at),
+            Members::Directory(dir) => return below(dir, name),
+        };
+        let mut member = at.get(name)?;
         for _ in 0..LINKS_LIMIT {
             match member {
                 Member::Bytes { offset, len } => {
-                    return Some(Section { file: &self.file, at: *offset, end: offset.checked_add(*len)? });
+                    return Some(Section { file: Held::Shared(file), at: *offset, end: offset.checked_add(*len)? });
                 }
                 Member::Link(target) => name = target,
             }
-            member = self.at.get(name)?;
+            member = at.get(name)?;
         }
         None
     }
@@ -86,9 +95,27 @@ impl Members {
 /// A part of the archive's file, read without moving the file's own offset: many can be read at once.
 #[derive(Debug)]
 pub(crate) struct Section<'a> {
-    file: &'a File,
+    file: Held<'a>,
     at: u64,
     end: u64,
+}
+
+#[derive(Debug)]
+enum Held<'a> {
+    Shared(&'a File),
+    Own(File),
+}
+
+/// A regular file below a directory, and nothing else: opening a device or a pipe would do something.
+fn below(dir: &OwnedFd, name: &str) -> Option<Section<'static>> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let place = openat2(dir, name, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), resolve).ok()?;
+    let stat = fstat(&place).ok()?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let file = File::open(format!("/proc/self/fd/{}", place.as_raw_fd())).ok()?;
+    Some(Section { file: Held::Own(file), at: 0, end: u64::try_from(stat.st_size).ok()? })
 }
 
 impl Section<'_> {
@@ -103,7 +130,11 @@ impl Read for Section<'_> {
         if most == 0 {
             return Ok(0);
         }
-        let n = self.file.read_at(&mut buffer[..most], self.at)?;
+        let file = match &self.file {
+            Held::Shared(file) => file,
+            Held::Own(file) => file,
+        };
+        let n = file.read_at(&mut buffer[..most], self.at)?;
         if n == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the archive is cut short"));
         }

@@ -7,7 +7,8 @@ mod members;
 mod plan;
 
 pub(crate) use members::Members;
-pub(crate) use plan::{Plan, manifest, of_manifest, plans, require};
+pub use plan::LayoutImage;
+pub(crate) use plan::{Plan, manifest, of_manifest, plan_of, plans, require};
 
 use std::io;
 

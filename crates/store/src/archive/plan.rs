@@ -74,6 +74,53 @@ pub(crate) fn plans(members: &Members, wanted: Option<&Platform>) -> Result<Vec<
     Ok(plans)
 }
 
+/// Which image of a layout is meant.
+#[derive(Clone, Copy, Debug)]
+pub struct LayoutImage<'a> {
+    /// Its name or tag; if none has it, the only image there is.
+    pub tag: &'a str,
+    /// Its manifest, or an index: then it counts, and nothing else.
+    pub digest: Option<&'a Digest>,
+}
+
+/// One image of a layout, for this platform (buildx `resolveDigest`). It brings no names along.
+pub(crate) fn plan_of(members: &Members, image: &LayoutImage<'_>, platform: &Platform) -> Result<Plan, LoadError> {
+    let top = match image.digest {
+        Some(digest) => by_digest(members, digest)?,
+        None => by_tag(&document(members, "index.json")?.ok_or(LoadError::NotAnImage)?, image.tag)?,
+    };
+    let (manifest, bytes) = choose(members, &top, platform, 0)?;
+    let plan = from_manifest(members, manifest, bytes)?;
+    require(std::slice::from_ref(&plan), platform)?;
+    Ok(plan)
+}
+
+fn by_tag(index: &Index, tag: &str) -> Result<Descriptor, LoadError> {
+    let called = |key: &str| index.manifests.iter().find(|d| d.annotations.get(key).is_some_and(|name| name == tag));
+    let found = called(crate::layout::NAME).or_else(|| called(crate::layout::TAG));
+    match (found, index.manifests.as_slice()) {
+        (Some(found), _) | (None, [found]) => Ok(found.clone()),
+        (None, _) => Err(LoadError::Missing(format!("an image called {tag}"))),
+    }
+}
+
+/// What a digest alone points to says itself what it is.
+fn by_digest(members: &Members, digest: &Digest) -> Result<Descriptor, LoadError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Kind {
+        media_type: Option<String>,
+        manifests: Option<Vec<serde::de::IgnoredAny>>,
+    }
+    let name = member(digest);
+    let bytes = members.document(&name)?.ok_or_else(|| LoadError::Missing(name.clone()))?;
+    let kind: Kind = parse(&name, &bytes)?;
+    let usual = if kind.manifests.is_some() { media::INDEX } else { media::MANIFEST };
+    let media_type = kind.media_type.unwrap_or_else(|| usual.to_owned());
+    // Whether it is what the digest says is found when it is read as this.
+    Ok(Descriptor { digest: BlobDigest(digest.clone()), ..Descriptor::of(&media_type, &bytes) })
+}
+
 /// An image may be for one platform only and say so nowhere but in its config.
 pub(crate) fn require(plans: &[Plan], wanted: &Platform) -> Result<(), LoadError> {
     let Some(other) = plans.iter().find(|plan| !wanted.runs(&plan.document.platform())) else { return Ok(()) };

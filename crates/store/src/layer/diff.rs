@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{
     AtFlags, Dir, FileType, Mode, OFlags, Stat, getxattr, lgetxattr, listxattr, llistxattr, major, minor, open, openat,
@@ -76,20 +76,27 @@ pub type Owner = (u32, u32);
 /// Writes a tree as it is (no names mean whiteouts) and ends the archive: `cp` and `export`. Times are whole seconds, as
 /// in Docker's archives; `owners` says what an owner is called in the archive.
 pub fn pack<W: Write>(what: Packed<'_>, owners: &dyn Fn(Owner) -> Owner, out: W) -> Result<Written, LayerError> {
-    pack_all([what], owners, out)
+    pack_all(&[what], owners, out)
 }
 
-/// The same of several, one after another.
-pub fn pack_all<'a, W: Write>(
-    all: impl IntoIterator<Item = Packed<'a>>,
+/// The same of several trees, one after another in one archive. What is one file in two of them is two in the archive.
+pub fn pack_all<W: Write>(
+    trees: &[Packed<'_>],
     owners: &dyn Fn(Owner) -> Owner,
     out: W,
 ) -> Result<Written, LayerError> {
     let mut walk = Walk::new(out, Whiteouts::Literal, Times::Seconds, owners);
-    for what in all {
-        walk.packed(what)?;
+    for tree in trees {
+        walk.links.clear();
+        walk.tree(*tree)?;
     }
     walk.finish()
+}
+
+/// A directory may be open for reference only.
+fn listed(dir: BorrowedFd<'_>) -> Result<OwnedFd, LayerError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(dir, ".", flags, Mode::empty()).map_err(|errno| LayerError::io("opening", b"", errno))
 }
 
 /// How exact times are.
@@ -129,31 +136,24 @@ impl<'o, W: Write> Walk<'o, W> {
         }
     }
 
-    fn packed(&mut self, what: Packed<'_>) -> Result<(), LayerError> {
+    fn finish(self) -> Result<Written, LayerError> {
+        self.tar.finish().map_err(|error| LayerError::io("writing", b"the archive", error))?;
+        Ok(self.written)
+    }
+
+    fn tree(&mut self, what: Packed<'_>) -> Result<(), LayerError> {
         match what {
-            Packed::Below(dir) => {
-                // It may be open for reference only.
-                let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                let dir =
-                    openat(dir, ".", flags, Mode::empty()).map_err(|errno| LayerError::io("opening", b"", errno))?;
-                self.directory(dir.as_fd(), b"", 0)?;
-            }
+            Packed::Below(dir) => self.directory(listed(dir)?.as_fd(), b"", 0),
             Packed::Directory(dir, name) => {
                 let stat = rustix::fs::fstat(dir).map_err(|errno| LayerError::io("reading", name, errno))?;
                 let by_name = [format!("/proc/self/fd/{}", dir.as_raw_fd()).as_bytes(), b"/."].concat();
                 let xattrs = self.xattrs(&by_name, name)?;
                 self.append(&stat, name.to_vec(), Kind::Dir, xattrs.kept, &mut io::empty())?;
                 // The root of everything has no name: what is in it is called `/bin` and so on.
-                self.children(dir, &[name, b"/"].concat(), 0)?;
+                self.children(listed(dir)?.as_fd(), &[name, b"/"].concat(), 0)
             }
-            Packed::Named { dir, name, as_name } => self.child(dir, name, as_name.to_vec(), 0)?,
+            Packed::Named { dir, name, as_name } => self.child(dir, name, as_name.to_vec(), 0),
         }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<Written, LayerError> {
-        self.tar.finish().map_err(|error| LayerError::io("writing", b"the archive", error))?;
-        Ok(self.written)
     }
 
     fn directory(&mut self, dir: BorrowedFd<'_>, path: &[u8], depth: usize) -> Result<(), LayerError> {

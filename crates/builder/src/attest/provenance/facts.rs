@@ -78,7 +78,7 @@ impl Facts {
         let remote = match &request.context {
             BuildContext::Url(url) => Some(without_credentials(url)),
             BuildContext::Image(name) => Some(format!("docker-image://{name}")),
-            BuildContext::Directory(_) | BuildContext::Tar(_) | BuildContext::Other(_) => {
+            BuildContext::Directory(_) | BuildContext::Tar(_) | BuildContext::Layout(_) | BuildContext::Other(_) => {
                 locals.push("context");
                 None
             }
@@ -155,7 +155,10 @@ fn args(request: &Request) -> BTreeMap<String, String> {
     for (name, context) in &request.named_contexts {
         let text = match context {
             BuildContext::Empty => continue,
-            BuildContext::Directory(_) | BuildContext::Tar(_) | BuildContext::Other(_) => format!("local:{name}"),
+            // Where it lies is nobody's business.
+            BuildContext::Directory(_) | BuildContext::Tar(_) | BuildContext::Layout(_) | BuildContext::Other(_) => {
+                format!("local:{name}")
+            }
             BuildContext::Url(url) => without_credentials(url),
             BuildContext::Image(image) => format!("docker-image://{image}"),
         };

@@ -7,17 +7,20 @@ use builder::progress::{Progress, Status, Vertex};
 use builder::{Built, CacheTo, Request};
 use engine::Host;
 use engine::build::attest::{Attest, attest};
+use engine::build::finish::Finished;
+use engine::build::output::Label;
 use engine::build::{exchange, finish, output};
 use engine::image::progress::{LayerEvent, LayerState};
-use engine::image::push::push;
+use engine::image::push::{Together, push_together};
 use engine::registry::Session;
+use spec::annotation::Annotations;
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
 use spec::time::Time;
 
 use super::display::trace::now;
-use super::outputs::{Output, Push, To};
+use super::outputs::{Output, Place, Push, To};
 use crate::cli::Cli;
 use crate::report::Report;
 
@@ -88,8 +91,7 @@ fn said(
     wanted: &Attest<'_>,
     step: &Export<'_>,
 ) -> Result<Vec<Vec<Predicate>>, Report> {
-    let can =
-        matches!(output, Output::Image { .. } | Output::Archive { .. } | Output::Layout { .. } | Output::Local(..));
+    let can = matches!(output, Output::Image { .. } | Output::Archive { .. } | Output::Local(..));
     if !can || *wanted.asked == Asked::default() {
         return Ok(Vec::new());
     }
@@ -107,27 +109,26 @@ fn one(
     let Product { built, said } = product;
     match output {
         Output::CacheOnly => {}
-        Output::Image { names, push } => {
+        Output::Image { names, push, annotations } => {
+            Label { names, annotations, said }.check(built)?;
             let finished = step.part("exporting layers", || finish::finish(host, built, said, names))?;
             step.told(&format!("writing image {}", finished.named));
             names.iter().for_each(|name| step.told(&format!("naming to {name}")));
             if *push == Push::Yes {
                 for name in names {
-                    outcome.manifest = Some(send(cli, host, built, name, step)?);
+                    outcome.manifest = Some(send(cli, host, &finished, name, annotations, step)?);
                 }
             }
             outcome.image = Some(finished.named);
             outcome.names.clone_from(names);
         }
-        Output::Archive { names, to, .. } => step.part("sending tarball", || match to {
-            To::Stdout => Ok(output::archive(host, built, said, names, io::stdout().lock())?),
-            To::File(path) => {
-                let write = |file| Ok(output::archive(host, built, said, names, file)?);
-                super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)
+        Output::Archive { format, names, to, annotations } => {
+            if *format == "docker" && built.variants.len() > 1 {
+                return Err(Report::plain("docker exporter does not currently support exporting manifest lists"));
             }
-        })?,
-        Output::Layout { names, dir } => {
-            step.part("copying files", || output::layout(host, built, said, names, dir))?;
+            let label = Label { names, annotations, said };
+            label.check(built)?;
+            archive(cli, host, built, &label, to, step)?;
         }
         Output::Tar(to) => step.part("sending tarball", || match to {
             To::Stdout => Ok(output::tar(host, built, io::stdout().lock())?),
@@ -141,14 +142,40 @@ fn one(
     Ok(())
 }
 
-fn send(cli: &Cli, host: &Host, built: &Built, name: &Reference, step: &Export<'_>) -> Result<Digest, Report> {
-    if built.variants.len() > 1 {
-        let what = "pushing an image of several platforms at once";
-        return Err(engine::Error::NotYet(what.into()).into());
+fn archive(
+    cli: &Cli,
+    host: &Host,
+    built: &Built,
+    label: &Label<'_>,
+    to: &Place,
+    step: &Export<'_>,
+) -> Result<(), Report> {
+    match to {
+        Place::Tar(To::Stdout) => {
+            step.part("sending tarball", || Ok(output::archive(host, built, label, io::stdout().lock())?))
+        }
+        Place::Tar(To::File(path)) => step.part("sending tarball", || {
+            let write = |file| Ok(output::archive(host, built, label, file)?);
+            super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)
+        }),
+        Place::Layout(dir) => step.part("copying files", || Ok(output::layout(host, built, label, dir)?)),
     }
+}
+
+fn send(
+    cli: &Cli,
+    host: &Host,
+    finished: &Finished,
+    name: &Reference,
+    annotations: &Annotations,
+    step: &Export<'_>,
+) -> Result<Digest, Report> {
     let session = Session::open(&cli.registries())?;
+    let images = finished.images.iter().map(|(_, id)| host.store.image(id)).collect::<Result<Vec<_>, _>>();
+    let images = images.map_err(engine::Error::from)?;
+    let all = Together { reference: name, images: &images, named: &finished.named, annotations };
     let pushed = step.part("pushing layers", || {
-        push(host, &session, name, &mut |LayerEvent { layer, state }| {
+        push_together(host, &session, &all, &mut |LayerEvent { layer, state }| {
             if let LayerState::Pushing { done, total } = state {
                 step.status(&format!("sha256:{layer}"), (done, total), None);
             } else if state.is_last() {
@@ -185,7 +212,6 @@ fn output_name(output: &Output) -> &'static str {
         Output::Image { .. } => "exporting to image",
         Output::Archive { format: "oci", .. } => "exporting to oci image format",
         Output::Archive { .. } => "exporting to docker image format",
-        Output::Layout { .. } => "exporting to oci image format",
         Output::Local(..) => "exporting to client directory",
         Output::Tar(_) => "exporting to client tarball",
         Output::CacheOnly => "exporting nothing but the cache",
@@ -195,7 +221,7 @@ fn output_name(output: &Output) -> &'static str {
 /// What images are called there.
 fn names_of(output: &Output) -> &[Reference] {
     match output {
-        Output::Image { names, .. } | Output::Archive { names, .. } | Output::Layout { names, .. } => names,
+        Output::Image { names, .. } | Output::Archive { names, .. } => names,
         Output::Local(..) | Output::Tar(_) | Output::CacheOnly => &[],
     }
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use builder::attest::{Asked, Flag};
 use builder::{CacheFrom, CacheTo, Max};
 use engine::build::output::Split;
+use spec::annotation::Annotations;
 use spec::reference::Reference;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, note};
 use crate::flags::mount::fields;
 use crate::report::Report;
 use crate::terminal;
@@ -23,6 +24,8 @@ pub(super) enum Output {
         names: Vec<Reference>,
         /// Whether it is pushed under all of them.
         push: Push,
+        /// Free words on its documents.
+        annotations: Annotations,
     },
     /// An archive of images.
     Archive {
@@ -31,14 +34,9 @@ pub(super) enum Output {
         /// What its images are called.
         names: Vec<Reference>,
         /// Where it goes.
-        to: To,
-    },
-    /// A directory of images: an OCI layout.
-    Layout {
-        /// What its images are called.
-        names: Vec<Reference>,
-        /// Where it is.
-        dir: PathBuf,
+        to: Place,
+        /// Free words on their documents.
+        annotations: Annotations,
     },
     /// The files, into a directory.
     Local(PathBuf, Split),
@@ -53,6 +51,15 @@ pub(super) enum Output {
 pub(super) enum Push {
     Yes,
     No,
+}
+
+/// Where an archive goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Into a tar.
+    Tar(To),
+    /// Into a directory that is an OCI layout, or becomes one.
+    Layout(PathBuf),
 }
 
 /// Where bytes go.
@@ -85,16 +92,38 @@ pub(super) fn outputs(cli: &Cli, args: &Args) -> Result<Vec<Output>, Report> {
     // Both shorthands mean the store, which is where images are anyway.
     if outputs.is_empty() || (args.on("push") || args.on("load")) && !has_image {
         let push = if args.on("push") { Push::Yes } else { Push::No };
-        outputs.push(Output::Image { names: tags, push });
+        outputs.push(Output::Image { names: tags, push, annotations: Annotations::default() });
+    }
+    let asked = annotations(args)?;
+    for output in &mut outputs {
+        match output {
+            Output::Image { annotations, .. } | Output::Archive { annotations, .. } => {
+                *annotations = annotations.and(&asked);
+            }
+            Output::Local(..) | Output::Tar(_) | Output::CacheOnly => {}
+        }
     }
     for output in &outputs {
-        if let Output::Image { names, push: Push::Yes } = output
-            && names.is_empty()
-        {
-            return Err(wrong("tag is needed when pushing to registry"));
+        match output {
+            Output::Image { names, push: Push::Yes, .. } if names.is_empty() => {
+                return Err(wrong("tag is needed when pushing to registry"));
+            }
+            Output::Image { push: Push::No, annotations, .. } if !annotations.is_empty() => {
+                note("WARNING: annotations are on what is pushed or written to an archive, and not on the image here");
+            }
+            Output::Image { .. } | Output::Archive { .. } | Output::Local(..) | Output::Tar(_) | Output::CacheOnly => {}
         }
     }
     Ok(outputs)
+}
+
+/// `--annotation`.
+fn annotations(args: &Args) -> Result<Annotations, Report> {
+    let mut asked = Annotations::default();
+    for text in args.list("annotation").into_iter().filter(|text| !text.is_empty()) {
+        asked.add(text).map_err(wrong)?;
+    }
+    Ok(asked)
 }
 
 fn reference(text: &str) -> Result<Reference, Report> {
@@ -134,20 +163,24 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
             Some(path) => Ok(To::File(path.to_owned())),
         }
     };
-    let archive = |format: &'static str| -> Result<Output, Report> {
-        if of("tar").is_some_and(|value| !is_true(value)) {
-            let dest =
-                of("dest").ok_or_else(|| wrong(format!("dest is required for {format} exporter with tar=false")))?;
-            return Ok(Output::Layout { names: names()?, dir: cli.working_dir().join(dest) });
-        }
-        Ok(Output::Archive { format, names: names()?, to: to(format)? })
+    let mut annotations = Annotations::default();
+    for (key, value) in &pairs {
+        annotations.add_attribute(key, value).map_err(wrong)?;
+    }
+    let archive = |format: &'static str, annotations: Annotations| -> Result<Output, Report> {
+        let to = if of("tar").is_some_and(|value| !is_true(value)) {
+            Place::Layout(layout(cli, format, of("dest"))?)
+        } else {
+            Place::Tar(to(format)?)
+        };
+        Ok(Output::Archive { format, names: names()?, to, annotations })
     };
     match kind {
-        "image" => Ok(Output::Image { names: names()?, push }),
-        "registry" => Ok(Output::Image { names: names()?, push: Push::Yes }),
-        "docker" if of("dest").is_none() => Ok(Output::Image { names: names()?, push }),
-        "docker" => archive("docker"),
-        "oci" => archive("oci"),
+        "image" => Ok(Output::Image { names: names()?, push, annotations }),
+        "registry" => Ok(Output::Image { names: names()?, push: Push::Yes, annotations }),
+        "docker" if of("dest").is_none() => Ok(Output::Image { names: names()?, push, annotations }),
+        "docker" => archive("docker", annotations),
+        "oci" => archive("oci", annotations),
         "tar" => to("tar").map(Output::Tar),
         "local" => {
             let dest = of("dest").ok_or_else(|| wrong("dest is required for local exporter"))?;
@@ -166,6 +199,19 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
     }
 }
 
+/// `tar=false`.
+fn layout(cli: &Cli, format: &str, dest: Option<&str>) -> Result<PathBuf, Report> {
+    let dest = dest.ok_or_else(|| wrong(format!("dest is required for {format} exporter")))?;
+    if dest == "-" {
+        return Err(wrong(format!("dest cannot be stdout for {format} exporter")));
+    }
+    let dir = cli.working_dir().join(dest);
+    if std::fs::metadata(&dir).is_ok_and(|there| !there.is_dir()) {
+        return Err(wrong(format!("destination directory {dest:?} is a file")));
+    }
+    Ok(dir)
+}
+
 /// `key=value`s, keys in lower case.
 fn pairs(fields: &[String]) -> Result<BTreeMap<String, String>, Report> {
     let pair = |field: &String| {
@@ -179,21 +225,23 @@ fn is_true(text: &str) -> bool {
     matches!(text, "1" | "t" | "T" | "true" | "TRUE" | "True")
 }
 
-/// `--cache-from`; kinds of caches that only exist elsewhere are left out, with a note.
-pub(super) fn cache_from(cli: &Cli, text: &str) -> Result<Result<CacheFrom, String>, Report> {
+/// `--cache-from`.
+pub(super) fn cache_from(cli: &Cli, text: &str) -> Result<CacheFrom, Report> {
     let all = fields(text);
     if let [name] = all.as_slice()
         && !name.contains('=')
     {
-        return Ok(Ok(CacheFrom::Registry(name.clone())));
+        return Ok(CacheFrom::Registry(name.clone()));
     }
     let pairs = pairs(&all)?;
     let of = |key: &str| pairs.get(key).cloned().ok_or_else(|| wrong(format!("{key} required form> {text:?}")));
     match pairs.get("type").map(String::as_str) {
         None => Err(wrong(format!("type required form> {text:?}"))),
-        Some("registry") => Ok(Ok(CacheFrom::Registry(of("ref")?))),
-        Some("local") => Ok(Ok(CacheFrom::Local(cli.working_dir().join(of("src")?)))),
-        Some(other) => Ok(Err(format!("--cache-from type={other} is not there in kist, and nothing comes from it"))),
+        Some("registry") => Ok(CacheFrom::Registry(of("ref")?)),
+        Some("local") => Ok(CacheFrom::Local(cli.working_dir().join(of("src")?))),
+        Some(other) => {
+            Err(wrong(format!("--cache-from type={other} is not there in kist: there are local and registry")))
+        }
     }
 }
 
@@ -256,23 +304,31 @@ mod tests {
         check(
             "type=image,name=a,push=true",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
             ]],
         );
         check(
             "type=registry",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
             ]],
         );
         check(
             "type=oci,dest=o.tar",
             expect![[
-                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: File("o.tar") }"#
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: Tar(File("o.tar")), annotations: Annotations([]) }"#
             ]],
         );
         check("type=nothing", expect![[r#"ERROR: failed to solve: exporter "nothing" could not be found"#]]);
         check("dest=x", expect!["ERROR: type is required for output"]);
         check("type=cacheonly", expect!["CacheOnly"]);
+        check(
+            "type=oci,tar=false,dest=d,name=a,annotation-index.b=c",
+            expect![[
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], to: Layout("/here/d"), annotations: Annotations([Annotation { place: Index, platform: None, key: "b", value: "c" }]) }"#
+            ]],
+        );
+        check("type=oci,tar=false", expect!["ERROR: dest is required for oci exporter"]);
+        check("type=docker,tar=false,dest=-", expect!["ERROR: dest cannot be stdout for docker exporter"]);
     }
 }

@@ -9,7 +9,7 @@ use spec::time::Time;
 
 use super::context::{self, Inputs};
 use super::{BUILD, outputs, secrets};
-use crate::cli::{Cli, note};
+use crate::cli::Cli;
 use crate::flags::container::bytes;
 use crate::flags::values;
 use crate::report::Report;
@@ -33,13 +33,7 @@ pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request
     let named = args.list("build-context").into_iter().map(|text| context::named(cli, text));
     let secrets = args.list("secret").into_iter().map(|text| secrets::secret(cli, text));
     let ssh = args.list("ssh").into_iter().map(|text| secrets::ssh(cli, text));
-    let mut cache_from = Vec::new();
-    for text in args.list("cache-from") {
-        match outputs::cache_from(cli, text)? {
-            Ok(from) => cache_from.push(from),
-            Err(why) => note(&format!("WARNING: {why}")),
-        }
-    }
+    let cache_from = args.list("cache-from").into_iter().map(|text| outputs::cache_from(cli, text));
     Ok(Request {
         context: inputs.context.clone(),
         dockerfile: inputs.dockerfile.clone(),
@@ -54,7 +48,7 @@ pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request
         secrets: secrets.collect::<Result<_, _>>()?,
         ssh: ssh.collect::<Result<_, _>>()?,
         source_date_epoch: epoch.map(|text| self::epoch(&text)).transpose()?,
-        cache_from,
+        cache_from: cache_from.collect::<Result<_, _>>()?,
         allow: allow(args)?,
     })
 }

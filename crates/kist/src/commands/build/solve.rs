@@ -6,13 +6,10 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
 
 use builder::progress::{Progress, Warning};
-use builder::{BuildContext, Request};
 use engine::Host;
 use engine::build::Tools;
 use engine::build::history::{self, Past};
-use engine::build::layout;
 use serde_json::{Map, Value, json};
-use spec::platform::Platform;
 
 use super::call::{self, Call};
 use super::context::{self, Inputs, Typed};
@@ -41,7 +38,6 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
             .map(|text| outputs::cache_to(cli, text))
             .collect::<Result<_, _>>()?,
     };
-    annotations(args)?;
     let id_file = args.text("iidfile").map(|path| cli.working_dir().join(path));
     if let Some(path) = &id_file {
         forget(path)?;
@@ -89,18 +85,9 @@ fn look(cli: &Cli, args: &Args) -> Result<Look, Report> {
     })
 }
 
-/// Of manifests, which are made when an image is pushed.
-fn annotations(args: &Args) -> Result<(), Report> {
-    if args.list("annotation").is_empty() {
-        return Ok(());
-    }
-    Err(engine::Error::NotYet("--annotation".into()).into())
-}
-
 /// `--call`.
 fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call, Look)) -> Result<u8, Report> {
-    let mut request = request::request(cli, args, inputs)?;
-    bring(cli, host, &mut request)?;
+    let request = request::request(cli, args, inputs)?;
     let (registries, environment) = (cli.registries(), cli.environment());
     let tools = Tools { host, registries: &registries, git_env: &environment };
     let display = Display::start(look);
@@ -110,28 +97,11 @@ fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call
     answered
 }
 
-/// Images of layouts are brought into the store before anybody asks for them.
-fn bring(cli: &Cli, host: &Host, request: &mut Request) -> Result<(), Report> {
-    let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
-    for (name, context) in &mut request.named_contexts {
-        if let BuildContext::Other(text) = context
-            && let Some(text) = text.strip_prefix("oci-layout://")
-        {
-            let image = layout::bring(host, cli.working_dir(), (name, text), &platform).map_err(|error| {
-                Report::plain(format!("ERROR: failed to build: failed to solve: {}", chain(&error)))
-            })?;
-            *context = BuildContext::Image(image.to_string());
-        }
-    }
-    Ok(())
-}
-
 /// What came of it, and what was shown.
 type Ended = (Result<Outcome, Report>, Drawn);
 
 fn build(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, orders: &Orders, look: Look) -> Result<Ended, Report> {
-    let mut request = request::request(cli, args, inputs)?;
-    bring(cli, host, &mut request)?;
+    let request = request::request(cli, args, inputs)?;
     let registries = cli.registries();
     let environment = cli.environment();
     let tools = Tools { host, registries: &registries, git_env: &environment };

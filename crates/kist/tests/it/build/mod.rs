@@ -6,6 +6,7 @@ mod errors;
 mod inputs;
 mod instructions;
 mod outputs;
+mod packed;
 mod runs;
 mod shown;
 
