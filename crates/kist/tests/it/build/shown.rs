@@ -12,7 +12,9 @@ fn scrubbed(out: &Output) -> String {
         if is_time || is_offset { "<t>".to_owned() } else { word.to_owned() }
     };
     let text = out.scrubbed();
-    text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n").collect()
+    let text: String = text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n").collect();
+    // What takes less than 10 ms is said to be done without a time.
+    text.replace(" <t> done", " done")
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn plain_lines_are_buildkits() {
         #5 DONE <t>
 
         #6 exporting to image
-        #6 exporting layers <t> done
+        #6 exporting layers done
         #6 writing image sha256:<id64> done
         #6 naming to docker.io/library/x:latest done
         #6 DONE <t>
