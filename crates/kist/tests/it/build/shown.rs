@@ -12,7 +12,8 @@ fn scrubbed(out: &Output) -> String {
         if is_time || is_offset { "<t>".to_owned() } else { word.to_owned() }
     };
     let text = out.scrubbed();
-    let text: String = text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n").collect();
+    let text: String =
+        text.lines().map(|line| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n").collect();
     // What takes less than 10 ms is said to be done without a time.
     text.replace(" <t> done", " done")
 }
