@@ -62,11 +62,11 @@ pub(super) fn build(peers: &Peers, effort: Effort) -> Result<String> {
     fs::create_dir_all(&dir)?;
     let builders = builders(peers)?;
     let samples = effort.samples.min(20);
-    let mut text = unchanged(&builders, &dir, samples)?;
-    text += &changed(&builders, &dir, samples)?;
-    text += &cold(&builders, peers, &dir, effort.pulls)?;
-    text += &overhead(&builders, &dir, effort.pulls)?;
-    Ok(text)
+    // As soon as it is known: all together take half an hour.
+    println!("{}", unchanged(&builders, &dir, samples)?);
+    println!("{}", changed(&builders, &dir, samples)?);
+    println!("{}", overhead(&builders, &dir, effort.pulls)?);
+    cold(&builders, peers, &dir, effort.pulls)
 }
 
 fn builders(peers: &Peers) -> Result<Vec<Builder<'_>>> {

@@ -42,7 +42,8 @@ fn user_and_time_are_private_when_asked_for() {
 
 #[test]
 fn the_command_is_process_1_and_sees_its_own_only() {
-    assert_eq!(sh(&busybox(), "", "echo $$; ls -d /proc/[0-9]* | wc -l"), "1\n3");
+    // By the shell itself: what a pipe has begun already is a matter of luck.
+    assert_eq!(sh(&busybox(), "", "echo $$ /proc/[0-9]*"), "1 /proc/1");
 }
 
 #[test]
