@@ -27,7 +27,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use disk::DiskError;
-use spec::time::Time;
 use store::StoreError;
 
 /// Why the cache could not be used.
@@ -74,11 +73,6 @@ pub fn default_limit_bytes(root: &Path) -> u64 {
     const MOST: u64 = 20_000_000_000;
     let tenth = rustix::fs::statvfs(root).map_or(MOST, |fs| fs.f_blocks.saturating_mul(fs.f_frsize) / 10);
     tenth.min(MOST)
-}
-
-pub(crate) fn now() -> Time {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Time::from_ns(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }
 
 /// Makes a directory and those above it that only root walks into.

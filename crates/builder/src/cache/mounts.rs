@@ -14,7 +14,7 @@ use spec::digest::{ChainId, Digest};
 use spec::time::Time;
 use store::Store;
 
-use super::{CacheError, GLANCE, make_dir, names, now};
+use super::{CacheError, GLANCE, make_dir, names};
 use crate::dockerfile::mount::Sharing;
 use crate::plan::graph::Bits;
 
@@ -125,7 +125,7 @@ impl CacheMount {
     /// Writes down that it was used.
     pub(crate) fn used(self) -> Result<(), CacheError> {
         let Some(mut record) = disk::read::<MountRecord>(&self.dir)? else { return Ok(()) };
-        record.last_used = now();
+        record.last_used = disk::now();
         record.uses += 1;
         record.disk_bytes = store::extent(&self.path())?.disk_bytes;
         Ok(disk::write(&self.dir, &record, Durability::Volatile)?)
@@ -197,7 +197,7 @@ fn fill(place: &Path, wanted: &Wanted<'_>) -> Result<(), CacheError> {
     if let Seed::Files(_, _, open) = &wanted.seed {
         open(&mut |files| Ok(store::copy(files, &data)?))?;
     }
-    let (created, last_used) = (now(), now());
+    let (created, last_used) = (disk::now(), disk::now());
     let record = MountRecord { id: wanted.id.to_owned(), created, last_used, uses: 0, disk_bytes: 0 };
     Ok(disk::write(place, &record, Durability::Volatile)?)
 }

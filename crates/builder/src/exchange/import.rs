@@ -10,7 +10,6 @@ use store::{LoadError, LoneLayer, StepLayer, StepRecord, Store};
 
 use super::document::{Cache, Layer};
 use crate::MachineError;
-use crate::cache::now;
 
 /// Where a cache's layers are.
 pub trait Blobs: Send + Sync {
@@ -72,7 +71,7 @@ impl<'a> Imported<'a> {
                     continue;
                 }
             };
-            let record = StepRecord { layer, name: name.to_owned(), created: now() };
+            let record = StepRecord { layer, name: name.to_owned(), created: disk::now() };
             self.store.put_step(key, &record)?;
             return Ok(Some(record));
         }

@@ -15,7 +15,7 @@ use super::checks;
 use super::error::{BuildError, Place, Source};
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
-use crate::cache::{Session, now};
+use crate::cache::Session;
 use crate::context::{FilesError, Tree, is_archive};
 use crate::copy::hash_download;
 use crate::dockerfile::ast;
@@ -90,7 +90,7 @@ impl<'a> Contexts<'a> {
             Dockerfile::Text(_) => ("Dockerfile".to_owned(), PathBuf::from("Dockerfile")),
         };
         let (text, vertex) = self.report.during(&format!("[internal] load build definition from {name}"), |shown| {
-            let began = now();
+            let began = disk::now();
             let text = match (&self.request.dockerfile, &raw.dockerfile) {
                 (Dockerfile::Text(text), _) => text.clone(),
                 (Dockerfile::Host(path), _) => read_host(path)?,
@@ -111,7 +111,7 @@ impl<'a> Contexts<'a> {
         self.refuse_foreign(&file, &source)?;
         if raw.is_local {
             let opened = self.report.during("[internal] load .dockerignore", |shown| {
-                let began = now();
+                let began = disk::now();
                 let text = self.read_ignore(&raw.tree, &path)?;
                 shown.part_done("transferring context:", text.as_ref().map_or(2, Vec::len) as u64, began);
                 seen(raw.tree, text)
@@ -173,7 +173,7 @@ impl<'a> Contexts<'a> {
         let raw = self.raw(name, context)?;
         let opened = if raw.is_local {
             self.report.during(&format!("[context {name}] load {IGNORE}"), |shown| {
-                let began = now();
+                let began = disk::now();
                 let text = raw.tree.read(IGNORE, IGNORE_MAX_BYTES)?;
                 shown.part_done("transferring context:", text.as_ref().map_or(2, Vec::len) as u64, began);
                 seen(raw.tree, text)
@@ -250,7 +250,7 @@ impl<'a> Contexts<'a> {
         }
         let mut file = self.store.spool()?;
         self.report.during("[internal] load remote build context", |shown| {
-            let began = now();
+            let began = disk::now();
             let fetched = self
                 .machine
                 .fetch(url, &mut file, &|done, total| shown.part("transferring context:", done, total, began));

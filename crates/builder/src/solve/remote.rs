@@ -11,7 +11,6 @@ use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
 use crate::WantedImage;
 use crate::attest::provenance::Material;
-use crate::cache::now;
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
 
@@ -25,7 +24,7 @@ pub(crate) struct Download {
 
 impl Solver<'_> {
     pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
-        let began = now();
+        let began = disk::now();
         shown.begin();
         let mut file = self.store.spool()?;
         let fetched = self.machine.fetch(&http.url, &mut file, &|done, total| {

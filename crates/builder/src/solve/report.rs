@@ -6,7 +6,6 @@ use spec::digest::Digest;
 use spec::time::Time;
 
 use crate::MachineError;
-use crate::cache::now;
 use crate::progress::{Log, Progress, Status, Vertex};
 
 /// What a step says that another's failure ended.
@@ -66,11 +65,11 @@ impl Shown<'_> {
 
     fn began(&self) -> Time {
         let mut started = self.started.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *started.get_or_insert_with(now)
+        *started.get_or_insert_with(disk::now)
     }
 
     pub(crate) fn done(&self) {
-        self.tell(Some(self.began()), Some(now()), false, None);
+        self.tell(Some(self.began()), Some(disk::now()), false, None);
     }
 
     /// Its result was known.
@@ -80,7 +79,7 @@ impl Shown<'_> {
     }
 
     pub(crate) fn failed(&self, why: &str) {
-        self.tell(Some(self.began()), Some(now()), false, Some(why.to_owned()));
+        self.tell(Some(self.began()), Some(disk::now()), false, Some(why.to_owned()));
     }
 
     fn tell(&self, started: Option<Time>, completed: Option<Time>, cached: bool, error: Option<String>) {
@@ -97,7 +96,7 @@ impl Shown<'_> {
 
     /// A part of it is done.
     pub(crate) fn part_done(&self, id: &str, bytes: u64, started: Time) {
-        let at = now();
+        let at = disk::now();
         self.status(Status {
             vertex: self.digest.clone(),
             id: id.to_owned(),
@@ -118,7 +117,7 @@ impl Shown<'_> {
             total,
             started: Some(started),
             completed: None,
-            at: now(),
+            at: disk::now(),
         };
         self.status(status);
     }
@@ -128,7 +127,12 @@ impl Shown<'_> {
     }
 
     pub(crate) fn log(&self, stream: u8, bytes: &[u8]) {
-        (self.report.on)(Progress::Log(Log { vertex: self.digest.clone(), stream, bytes: bytes.to_vec(), at: now() }));
+        (self.report.on)(Progress::Log(Log {
+            vertex: self.digest.clone(),
+            stream,
+            bytes: bytes.to_vec(),
+            at: disk::now(),
+        }));
     }
 
     /// What the machine says of its part in it: it does not know what the step is called.

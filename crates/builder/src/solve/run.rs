@@ -15,7 +15,7 @@ use super::copy::Owner;
 use super::report::{CANCELED, Shown};
 use super::secret;
 use super::solver::{Draft, Inputs, Layers, Looked, Made, Solver, StepError, Todo, key_failed, layers, machine_failed};
-use crate::cache::{CacheMount, Reader, Seed, WantedMount, now};
+use crate::cache::{CacheMount, Reader, Seed, WantedMount};
 use crate::context::{Parents, Selection, Wanted};
 use crate::copy::{self, Archives, Copy, Source};
 use crate::dockerfile::ast::{RunNetwork, Security};
@@ -324,7 +324,7 @@ impl<'s> Solver<'s> {
         let RunFiles::Cache { id, source, sharing, owner, .. } = &mount.what else {
             return Err(StepError::new("a mount is no cache"));
         };
-        let began = now();
+        let began = disk::now();
         let mut waits = || shown.part(&format!("waiting for the cache mount {id}"), 0, 0, began);
         let layers = match files {
             Files::Layers(layers) if !layers.chains.is_empty() => Some(layers),

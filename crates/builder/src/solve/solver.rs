@@ -15,7 +15,7 @@ use super::load::{Contexts, Opened};
 use super::remote::Download;
 use super::report::{CANCELED, Report, Shown};
 use super::run::RunTodo;
-use crate::cache::{self, Session, now};
+use crate::cache::{self, Session};
 use crate::context::{FilesError, Tree};
 use crate::exchange::Imported;
 use crate::key::Content;
@@ -194,7 +194,7 @@ impl Solver<'_> {
     }
 
     fn look_context(&self, id: StepId, name: &str) -> Result<Looked, StepError> {
-        let began = now();
+        let began = disk::now();
         let opened = self.contexts.open(name)?;
         let shown = self.shown(id);
         shown.begin();
@@ -261,7 +261,7 @@ impl Solver<'_> {
         work: &mut dyn FnMut(&ContainerId) -> Result<LayerTimes, StepError>,
     ) -> Result<Made, StepError> {
         let Some(key) = keys.last() else { return Err(StepError::new("a step without a key")) };
-        let began = now();
+        let began = disk::now();
         let mut waits = || shown.part("waiting for another build to finish this step", 0, 0, began);
         let _turn = cache::take(self.home, key, &mut waits, &|| self.is_cancelled())?;
         if let Some(layers) = self.find(id, keys, below)? {
@@ -278,7 +278,7 @@ impl Solver<'_> {
         let made = self.store.layer_of(&draft.id, times)?;
         let layer =
             made.map(|made| StepLayer { chain: made.chain, diff_id: made.diff_id, size_bytes: made.size_bytes });
-        let record = StepRecord { layer, name: self.plan.steps[id.0].name.clone(), created: now() };
+        let record = StepRecord { layer, name: self.plan.steps[id.0].name.clone(), created: disk::now() };
         for key in keys {
             self.store.put_step(key, &record)?;
         }
