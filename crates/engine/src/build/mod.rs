@@ -1,6 +1,6 @@
 //! `build`: what the builder needs of the engine, and what becomes of a build's result.
 //!
-//! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
+//! - `run.rs`, `errands.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
 //! - `image.rs`, `fetch.rs`, `git.rs`, [`layout`] bring in what is elsewhere.
 //! - [`attest`] says how images were made and what is in them; [`exchange`] is the build cache of other machines.
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
@@ -8,6 +8,7 @@
 mod agent;
 pub mod attest;
 pub mod cache;
+mod errands;
 pub mod exchange;
 mod fetch;
 pub mod finish;
@@ -34,6 +35,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::registry::{Session, Settings};
 
+pub use errands::Errands;
 pub use git::GIT;
 
 /// What a build asks, done with what the engine has.
@@ -44,6 +46,8 @@ pub struct Tools<'a> {
     pub registries: &'a Settings,
     /// What of the user's surroundings the program git is given: where it finds its own programs, keys and agents.
     pub git_env: &'a [(String, String)],
+    /// None at first.
+    pub errands: Errands,
 }
 
 impl Tools<'_> {
@@ -62,6 +66,10 @@ impl Machine for Tools<'_> {
         exchange::find(self, name, platform).map_err(told)
     }
 
+    fn draft_for_command(&self) -> Option<ContainerId> {
+        self.errands.promise()
+    }
+
     fn run(
         &self,
         id: &ContainerId,
@@ -69,7 +77,7 @@ impl Machine for Tools<'_> {
         out: &mut (dyn FnMut(Stream, &[u8]) + Send),
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Ended, MachineError> {
-        run::run(self.host, id, run, out, cancelled).map_err(told)
+        run::run(self, id, run, out, cancelled).map_err(told)
     }
 
     fn fetch(&self, url: &str, into: &mut File, on: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {

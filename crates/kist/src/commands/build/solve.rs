@@ -7,8 +7,8 @@ use std::path::Path;
 
 use builder::progress::{Progress, Warning};
 use engine::Host;
-use engine::build::Tools;
 use engine::build::history::{self, Past};
+use engine::build::{Errands, Tools};
 use serde_json::{Map, Value, json};
 
 use super::call::{self, Call};
@@ -89,7 +89,7 @@ fn look(cli: &Cli, args: &Args) -> Result<Look, Report> {
 fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call, Look)) -> Result<u8, Report> {
     let request = request::request(cli, args, inputs)?;
     let (registries, environment) = (cli.registries(), cli.environment());
-    let tools = Tools { host, registries: &registries, git_env: &environment };
+    let tools = Tools { host, registries: &registries, git_env: &environment, errands: Errands::default() };
     let display = Display::start(look);
     let sender = display.sender();
     let answered = call::answer(call, host, &tools, &request, &move |event| drop(sender.send(event)));
@@ -104,7 +104,7 @@ fn build(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, orders: &Orders, 
     let request = request::request(cli, args, inputs)?;
     let registries = cli.registries();
     let environment = cli.environment();
-    let tools = Tools { host, registries: &registries, git_env: &environment };
+    let tools = Tools { host, registries: &registries, git_env: &environment, errands: Errands::default() };
     let started = now();
     let display = Display::start(look);
     let sender = display.sender();
