@@ -2,6 +2,7 @@
 
 mod cache;
 mod deaths;
+mod debian;
 mod errors;
 mod inputs;
 mod instructions;
