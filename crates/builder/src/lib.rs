@@ -26,7 +26,7 @@ mod request;
 mod solve;
 
 pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
-pub use plan::PlanError;
+pub use plan::{PlanError, change};
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, NoCache, Pull, Request, RunDefaults, Secret,
     Variant,

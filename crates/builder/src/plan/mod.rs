@@ -5,6 +5,7 @@
 //! - [`dispatch`] goes through their instructions: some change the config, some become steps of the [`graph`].
 
 mod args;
+mod change;
 mod copy;
 mod dispatch;
 mod env;
@@ -36,6 +37,7 @@ use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::go::parse_bool;
 use crate::{MachineError, NoCache, Request, WantedImage};
 
+pub use change::change;
 use env::Env;
 pub use error::PlanError;
 pub(crate) use git::parse as git_source;
