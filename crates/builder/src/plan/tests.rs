@@ -369,7 +369,7 @@ fn mounts_are_of_stages_contexts_and_caches() {
                 run ["/bin/sh", "-c", "x $KEY"] in /w with ["PATH=/bin", "BASE=1", "T=/t"] on 1
                 /w/in / of 2 ro
                 /b /a of 0
-                /t Cache { id: "/t", from: None, source: "/", sharing: Locked, owner: Bits { mode: None, uid: None, gid: None } }
+                /t Cache { id: "/t", from: None, source: "/", sharing: Locked, owner: Bits { mode: None, uid: None, gid: None }, begins: Kept }
                 /tmp Tmpfs { size_bytes: Some(1048576) }
                  Secret { id: "key", env: Some("KEY"), required: false, owner: Bits { mode: None, uid: None, gid: None } } ro
                 /run/secrets/file Secret { id: "file", env: None, required: false, owner: Bits { mode: None, uid: None, gid: None } } ro
