@@ -3,12 +3,14 @@
 mod cache;
 mod deaths;
 mod debian;
+mod epoch;
 mod errors;
 mod inputs;
 mod instructions;
 mod outputs;
 mod packed;
 mod runs;
+mod shape;
 mod shown;
 
 use std::path::PathBuf;
