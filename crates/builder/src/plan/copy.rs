@@ -8,7 +8,7 @@ use super::error::PlanError;
 use super::graph::{Checkout, CopySource, CopyStep, Http, Step, StepId, Tree, What};
 use super::stages::Command;
 use super::{Planner, git, go, names, paths};
-use crate::dockerfile::ast::{Add, Copy, CopyFlags, Expanded, Sources};
+use crate::dockerfile::ast::{Add, Copy, CopyFlags, Expanded, Sources, Span};
 
 /// What is the same for both, read.
 struct Asked<'a> {
@@ -70,7 +70,7 @@ impl Planner<'_> {
         let name = self.name_step(at, command, &shown);
         let mut sources = Vec::new();
         for path in &asked.sources.paths {
-            sources.push(self.source(asked, path, &name)?);
+            sources.push(self.source(asked, path, &name, command.said.span)?);
         }
         for file in &asked.sources.inline {
             sources.push(CopySource::Inline { name: file.name.clone(), content: file.content.clone() });
@@ -97,11 +97,11 @@ impl Planner<'_> {
         self.epoch.unwrap_or(Time::from_ns(0)).min(Time::from_ns(0))
     }
 
-    fn source(&mut self, asked: &Asked<'_>, path: &str, name: &str) -> Result<CopySource, PlanError> {
+    fn source(&mut self, asked: &Asked<'_>, path: &str, name: &str, span: Span) -> Result<CopySource, PlanError> {
         if let Some(checkout) = git::parse(path).map_err(PlanError::new)? {
             let Some(add) = asked.remote else { return Err(PlanError::new("source can't be a git ref for COPY")) };
             let what = What::Git(checked_out(checkout, add)?);
-            let step = Step { name: name.to_owned(), what, span: None, anew: false };
+            let step = Step { name: name.to_owned(), what, span: Some(span), anew: false };
             return Ok(CopySource::Repository(self.graph.add(step)));
         }
         if is_http(path) {
@@ -111,7 +111,7 @@ impl Planner<'_> {
                 checksum.parse::<Digest>().map_err(|error| PlanError::new(error.to_string()))?;
             }
             let what = What::Http(Http { url: path.to_owned(), file_name: file_name(path), checksum });
-            let from = self.graph.add(Step { name: name.to_owned(), what, span: None, anew: false });
+            let from = self.graph.add(Step { name: name.to_owned(), what, span: Some(span), anew: false });
             return Ok(CopySource::Remote { from, unpack: add.unpack == Some(true) });
         }
         let unpack = asked.remote.is_some_and(|add| add.unpack != Some(false));

@@ -1,7 +1,7 @@
 //! What comes from elsewhere: downloads, repositories, images.
 
 use std::fs::File;
-use std::io::Seek;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use spec::digest::{ChainId, Digest};
@@ -9,10 +9,11 @@ use spec::digest::{ChainId, Digest};
 use super::load::subtree;
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
-use crate::WantedImage;
 use crate::attest::provenance::Material;
+use crate::cache::{Coming, Kept};
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
+use crate::{Fetched, Validators, WantedImage};
 
 /// A file that was downloaded.
 pub(crate) struct Download {
@@ -23,23 +24,60 @@ pub(crate) struct Download {
 }
 
 impl Solver<'_> {
+    /// What is here already needs to be asked for only whether it is still the same, and not at all if the Dockerfile says which it is.
     pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
+        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
+        let kept = Kept::find(self.store, &http.url)?;
+        if let (Some(wanted), Some(kept)) = (&wanted, &kept)
+            && hash_download(&kept.file, Some(wanted)).is_ok()
+        {
+            shown.cached();
+        } else {
+            shown.begin();
+            if let Some(made) = self.bring_file(http, wanted.as_ref(), kept.as_ref(), shown)? {
+                shown.done();
+                return Ok(made);
+            }
+            shown.done();
+        }
+        let Some(mut kept) = kept else {
+            return Err(StepError::new("a server says that a file is still what nobody has"));
+        };
+        kept.used()?;
+        let digest = wanted.unwrap_or_else(|| kept.record.digest.clone());
+        Ok(self.downloaded(http, kept.file, digest, kept.record.fetched))
+    }
+
+    /// None: what is here is still what the server has.
+    fn bring_file(
+        &self,
+        http: &Http,
+        wanted: Option<&Digest>,
+        kept: Option<&Kept>,
+        shown: &Shown<'_>,
+    ) -> Result<Option<Made>, StepError> {
         let began = disk::now();
-        shown.begin();
-        let mut file = self.store.spool()?;
-        let fetched = self.machine.fetch(&http.url, &mut file, &|done, total| {
+        let mut coming = Coming::begin(self.session)?;
+        // Where another file is wanted, it does not matter whether this one is still the same.
+        let known = kept.filter(|_| wanted.is_none()).map(|kept| kept.record.fetched.validators.clone());
+        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &|done, total| {
             shown.part(&format!("downloading {}", http.url), done, total, began);
         });
-        let fetched = fetched.map_err(|error| machine_failed(&error))?;
-        file.rewind()?;
-        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
-        let digest = hash_download(&file, wanted.as_ref())?;
-        self.contexts.note(Material::of_address(&http.url, &digest));
-        file.rewind()?;
+        let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else { return Ok(None) };
+        let digest = hash_download(&coming.file, wanted)?;
+        // What nobody can ask for again would only take room.
+        if wanted.is_some() || fetched.validators != Validators::default() {
+            coming.keep(self.session, self.store, &http.url, &digest, &fetched)?;
+            self.made_any.store(true, Ordering::Relaxed);
+        }
+        Ok(Some(self.downloaded(http, coming.file, digest, fetched)))
+    }
+
+    fn downloaded(&self, http: &Http, file: File, digest: Digest, fetched: Fetched) -> Made {
+        self.contexts.note(Material::of_file(&http.url, &digest));
         let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
         let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
-        shown.done();
-        Ok(Made::Download(Arc::new(Download { file, name, digest, modified_s: fetched.modified_s })))
+        Made::Download(Arc::new(Download { file, name, digest, modified_s: fetched.modified_s }))
     }
 
     pub(crate) fn clone_repository(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<Made, StepError> {
@@ -48,7 +86,7 @@ impl Solver<'_> {
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
         checkout.is_of(&commit).map_err(StepError::new)?;
-        self.contexts.note(Material::of_commit(&checkout.remote, &commit));
+        self.contexts.note(Material::of_commit(&checkout.address(), &commit));
         let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
         shown.done();
         Ok(Made::Checkout(Arc::new(tree)))
