@@ -697,6 +697,31 @@ fn an_image_is_brought_when_its_files_are_first_needed() {
     assert_eq!(site.brought.load(Ordering::SeqCst), 1);
 }
 
+#[test]
+fn a_base_is_shown_as_done_whether_its_files_are_here_or_not() {
+    let site = site();
+    let text = "FROM base:1 AS one\nFROM scratch\nCOPY --from=one /etc /a\n";
+    let image = site.store.resolve("base:1").unwrap();
+    let shown = |machine: &dyn Machine| {
+        let told = Mutex::new(Vec::new());
+        let on = |progress| match progress {
+            Progress::Vertex(vertex) if vertex.name.contains("FROM docker.io") && vertex.completed.is_some() => {
+                told.lock().unwrap().push(vertex.cached);
+            }
+            Progress::Vertex(_) | Progress::Status(_) | Progress::Log(_) | Progress::Warning(_) => {}
+        };
+        build(&site.home, &site.store, machine, &site.request(text), &on).unwrap();
+        told.into_inner().unwrap()
+    };
+    assert_eq!(shown(&site), [false]);
+    // Nothing needs them: what was copied is known.
+    let remove = store::Remove { several: store::Several::Untag, may_go: &mut |_| Ok(()) };
+    site.store.remove("base:1", remove).unwrap();
+    site.store.collect().unwrap();
+    assert_eq!(shown(&Away { site: &site, image: &image, archive: &[] }), [false]);
+    assert_eq!(site.brought.load(Ordering::SeqCst), 0);
+}
+
 /// A machine whose image is in a registry.
 struct Away<'a> {
     site: &'a Site,
