@@ -60,10 +60,11 @@ impl Solver<'_> {
         let mut coming = Coming::begin(self.session)?;
         // Where another file is wanted, it does not matter whether this one is still the same.
         let known = kept.filter(|_| wanted.is_none()).map(|kept| kept.record.fetched.validators.clone());
-        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &|done, total| {
-            shown.part(&format!("downloading {}", http.url), done, total, began);
-        });
+        let part = format!("downloading {}", http.url);
+        let on = |done, total| shown.part(&part, done, total, began);
+        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &on);
         let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else { return Ok(None) };
+        shown.part_done(&part, coming.file.metadata()?.len(), began);
         let digest = hash_download(&coming.file, wanted)?;
         // What nobody can ask for again would only take room.
         if wanted.is_some() || fetched.validators != Validators::default() {
