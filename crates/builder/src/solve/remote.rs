@@ -1,7 +1,7 @@
 //! What comes from elsewhere: downloads, repositories, images.
 
 use std::fs::File;
-use std::io::Seek;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use spec::digest::{ChainId, Digest};
@@ -10,11 +10,12 @@ use spec::time::Time;
 use super::load::{Contexts, subtree};
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
-use crate::WantedImage;
 use crate::attest::provenance::Material;
+use crate::cache::{Coming, Kept};
 use crate::context::{Tree, newest_s};
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
+use crate::{Fetched, Validators, WantedImage};
 
 /// A file that was downloaded.
 pub(crate) struct Download {
@@ -50,29 +51,60 @@ impl Dated {
 }
 
 impl Contexts<'_> {
-    pub(crate) fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<Download, StepError> {
-        let began = disk::now();
-        let mut file = self.store.spool()?;
-        let fetched = self.machine.fetch(&http.url, &mut file, &|done, total| {
-            shown.part(&format!("downloading {}", http.url), done, total, began);
-        });
-        let fetched = fetched.map_err(|error| machine_failed(&error))?;
-        file.rewind()?;
-        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
-        let digest = hash_download(&file, wanted.as_ref())?;
-        self.note(Material::of_address(&http.url, &digest));
-        file.rewind()?;
-        let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
-        let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
-        Ok(Download { file, name, digest, modified_s: fetched.modified_s })
+    /// A file that is here, and is the one that the Dockerfile says.
+    fn at_hand(&self, http: &Http) -> Result<Option<Download>, StepError> {
+        let (Some(wanted), Some(kept)) = (checksum(http)?, Kept::find(self.store, &http.url)?) else { return Ok(None) };
+        match hash_download(&kept.file, Some(&wanted)) {
+            Ok(digest) => self.of_kept(http, kept, digest).map(Some),
+            Err(_) => Ok(None),
+        }
     }
 
-    pub(crate) fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
+    /// What is here already needs to be asked for only whether it is still the same. And whether something is kept that was not.
+    fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<(Download, bool), StepError> {
+        let (wanted, kept) = (checksum(http)?, Kept::find(self.store, &http.url)?);
+        let began = disk::now();
+        let mut coming = Coming::begin(self.session)?;
+        // Where another file is wanted, it does not matter whether this one is still the same.
+        let known = kept.as_ref().filter(|_| wanted.is_none()).map(|kept| kept.record.fetched.validators.clone());
+        let part = format!("downloading {}", http.url);
+        let on = |done, total| shown.part(&part, done, total, began);
+        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &on);
+        let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else {
+            let Some(kept) = kept else {
+                return Err(StepError::new("a server says that a file is still what nobody has"));
+            };
+            let digest = kept.record.digest.clone();
+            return Ok((self.of_kept(http, kept, digest)?, false));
+        };
+        shown.part_done(&part, coming.file.metadata()?.len(), began);
+        let digest = hash_download(&coming.file, wanted.as_ref())?;
+        // What nobody can ask for again would only take room.
+        let is_kept = wanted.is_some() || fetched.validators != Validators::default();
+        if is_kept {
+            coming.keep(self.session, self.store, &http.url, &digest, &fetched)?;
+        }
+        Ok((self.downloaded(http, coming.file, digest, fetched), is_kept))
+    }
+
+    fn of_kept(&self, http: &Http, mut kept: Kept, digest: Digest) -> Result<Download, StepError> {
+        kept.used()?;
+        Ok(self.downloaded(http, kept.file, digest, kept.record.fetched))
+    }
+
+    fn downloaded(&self, http: &Http, file: File, digest: Digest, fetched: Fetched) -> Download {
+        self.note(Material::of_file(&http.url, &digest));
+        let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
+        let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
+        Download { file, name, digest, modified_s: fetched.modified_s }
+    }
+
+    fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
         let into = self.session.temporary()?;
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
         checkout.is_of(&commit.id).map_err(StepError::new)?;
-        self.note(Material::of_commit(&checkout.remote, &commit.id));
+        self.note(Material::of_commit(&checkout.address(), &commit.id));
         let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
         Ok((tree, commit.committed_s.map_or(Dated::Never, Dated::At)))
     }
@@ -83,8 +115,9 @@ impl Contexts<'_> {
         match what {
             What::Context(name) => Ok(self.open(name)?.dated.time()),
             What::Http(http) => self.report.during(&resolving(&http.url), |shown| {
-                let Download { file, modified_s, .. } = self.download(http, shown)?;
-                Ok(Dated::of(file, modified_s).time())
+                let download =
+                    self.at_hand(http)?.map_or_else(|| self.download(http, shown).map(|(file, _)| file), Ok)?;
+                Ok(Dated::of(download.file, download.modified_s).time())
             }),
             What::Git(checkout) => self.report.during(&resolving(&checkout.remote), |shown| {
                 self.check_out(checkout, shown).map(|(_, dated)| dated.time())
@@ -94,10 +127,19 @@ impl Contexts<'_> {
     }
 }
 
+fn checksum(http: &Http) -> Result<Option<Digest>, StepError> {
+    Ok(http.checksum.as_ref().map(|text| text.parse()).transpose()?)
+}
+
 impl Solver<'_> {
     pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
+        if let Some(download) = self.contexts.at_hand(http)? {
+            shown.cached();
+            return Ok(Made::Download(Arc::new(download)));
+        }
         shown.begin();
-        let download = self.contexts.download(http, shown)?;
+        let (download, is_kept) = self.contexts.download(http, shown)?;
+        self.made_any.fetch_or(is_kept, Ordering::Relaxed);
         shown.done();
         Ok(Made::Download(Arc::new(download)))
     }

@@ -1,29 +1,34 @@
 //! What a Dockerfile names by a URL, downloaded: over the same lines as images, through the same proxies, trusted in the same way, and
 //! as nobody.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
+use std::time::Duration;
 
-use builder::Fetched;
+use builder::{Fetched, Machine as _, Validators};
+use registry::client::KnownFile;
 
 use super::Tools;
 use crate::error::Error;
 
 /// A server that sends without end does not fill the disk.
 const MOST_BYTES: u64 = 32 << 30;
+/// How often it is looked whether the build is still wanted.
+const GLANCE: Duration = Duration::from_millis(100);
 
-/// Downloads `url`.
+/// Downloads `url`, unless it is still what the server said `known` of.
 pub(super) fn fetch(
     tools: &Tools<'_>,
     url: &str,
+    known: &Validators,
     into: &mut File,
     on: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Fetched, Error> {
+) -> Result<Option<Fetched>, Error> {
     let session = tools.session()?;
     let failed = |e| Error::Other(format!("failed to load {}", shown(url)), Box::new(e));
-    session.run(async {
-        let mut body = session.client().file(url).await.map_err(failed)?;
+    session.run(unless_interrupted(tools, async {
+        let known = KnownFile { etag: known.etag.as_deref(), modified: known.modified.as_deref() };
+        let Some(mut body) = session.client().file(url, &known).await.map_err(failed)? else { return Ok(None) };
         let (mut done, total) = (0_u64, body.total_bytes.unwrap_or_default());
         on(done, total);
         while let Some(bytes) = body.chunk().await.map_err(failed)? {
@@ -37,10 +42,22 @@ pub(super) fn fetch(
         if total > done {
             return Err(Error::Invalid(format!("{} ended after {done} of {total} bytes", shown(url))));
         }
-        let headers: BTreeMap<String, String> =
-            body.etag.clone().map(|etag| ("etag".to_owned(), etag)).into_iter().collect();
-        Ok(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, headers })
-    })
+        let validators = Validators { etag: body.etag.clone(), modified: body.modified.clone() };
+        Ok(Some(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, validators }))
+    }))
+}
+
+/// Ends when nobody wants the build any more, whatever the server does.
+async fn unless_interrupted<T>(tools: &Tools<'_>, what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let interrupted = async {
+        while !tools.is_interrupted() {
+            tokio::time::sleep(GLANCE).await;
+        }
+    };
+    tokio::select! {
+        done = what => done,
+        () = interrupted => Err(Error::Invalid("context canceled".into())),
+    }
 }
 
 /// Without what may be a secret in it.

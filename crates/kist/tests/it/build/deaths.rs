@@ -1,7 +1,7 @@
 //! Builds that die.
 
 use rustix::process::Signal;
-use testkit::{Fault, Faults, for_each_fault, for_each_kill};
+use testkit::{Bend, Fault, Faults, Registry, for_each_fault, for_each_kill};
 
 use super::*;
 
@@ -27,14 +27,41 @@ fn a_build_that_is_killed_leaves_nothing() {
 }
 
 #[test]
-fn a_build_that_is_interrupted_ends_its_command() {
-    let kist = busybox();
-    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\nRUN exec sleep 9876\n")]);
+fn a_build_that_is_interrupted_says_so_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let kist = busybox();
+        let text = "FROM busybox\nRUN echo begun; exec sleep 9876\nRUN echo never\n";
+        let dir = context(&kist, "ctx", &[("Dockerfile", text)]);
+        let running = kist.spawn(&["build", "--progress", "plain", &dir]);
+        kist.wait_until("the command runs", |kist| {
+            let drafts = std::fs::read_dir(kist.root().join("drafts")).into_iter().flatten().flatten();
+            drafts.into_iter().any(|draft| draft.path().join("errand/started.json").exists())
+        });
+        running.signal(signal);
+        let out = running.wait();
+        assert_eq!(out.code, 130, "{}", out.stderr);
+        let said = "\nERROR: failed to build: failed to solve: Canceled: context canceled\n";
+        assert!(out.stderr.ends_with(said), "{}", out.stderr);
+        assert!(out.stderr.contains("CANCELED") && !out.stderr.contains(">>>"), "{}", out.stderr);
+        assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+        kist.assert_clean();
+    }
+}
+
+#[test]
+fn a_download_that_is_interrupted_leaves_nothing() {
+    let (kist, server) = (crate::on_this_computer(), Registry::start());
+    let blob = server.put_blob("files", "slow");
+    server.bend("GET", "/files/blobs", 1, Bend::Stall(1));
+    let text = format!("FROM scratch\nADD http://{}/v2/files/blobs/{blob} /\n", server.address());
+    let dir = context(&kist, "ctx", &[("Dockerfile", &text)]);
     let running = kist.spawn(&["build", "--progress", "plain", &dir]);
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    kist.wait_until("the server is asked", |_| server.count("GET", "/files/blobs") == 1);
     running.signal(Signal::INT);
-    assert_ne!(running.wait().code, 0);
-    kist.assert_clean();
+    let out = running.wait();
+    assert_eq!(out.code, 130, "{}", out.stderr);
+    assert!(out.stderr.contains("CANCELED"), "{}", out.stderr);
+    assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
 }
 
 #[test]
