@@ -144,7 +144,11 @@ pub fn sweep(home: &Home, store: &Store) -> Result<(), CacheError> {
     }
     for (name, held) in dead {
         let dir = builds(home).join(name);
-        remove_tree(&dir).map_err(CacheError::io("removing", &dir))?;
+        match remove_tree(&dir) {
+            // A build that was just about to take its lock makes another one there.
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            removed => removed.map_err(CacheError::io("removing", &dir))?,
+        }
         drop(held);
     }
     Ok(())
