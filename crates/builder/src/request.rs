@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use spec::digest::{ChainId, Digest};
+use spec::digest::{ChainId, DiffId, Digest};
 use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::time::Time;
@@ -187,6 +187,8 @@ pub struct DoneStep {
     pub keys: Vec<Digest>,
     /// All its files: the highest layer, if it has any.
     pub top: Option<ChainId>,
+    /// The layer it wrote, as a cache of elsewhere says, which is not here.
+    pub absent: Option<DiffId>,
     /// Lines of the Dockerfile that say so, both ends included.
     pub lines: Option<(u32, u32)>,
     /// A command that could reach a network.

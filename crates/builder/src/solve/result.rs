@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use spec::digest::DiffId;
 use spec::image::{History, ImageConfig};
 use spec::platform::Platform;
 
@@ -38,16 +39,14 @@ impl Solver<'_> {
     }
 
     fn steps(&self, made: &[Made]) -> Vec<DoneStep> {
-        let all = self.plan.steps.iter().zip(&self.digests).zip(made).zip(&self.keys);
-        all.map(|(((step, digest), made), keys)| DoneStep {
+        let all = self.plan.steps.iter().enumerate().zip(&self.digests).zip(&self.keys);
+        all.map(|(((at, step), digest), keys)| DoneStep {
             digest: digest.clone(),
             name: step.name.clone(),
             inputs: step.what.inputs().iter().map(|input| self.digests[input.0].clone()).collect(),
             keys: keys.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            top: match made {
-                Made::Layers(layers) => layers.chains.last().cloned(),
-                Made::Context(_) | Made::Download(_) | Made::Checkout(_) => None,
-            },
+            top: layers_of(Some(StepId(at)), made).chains.last().cloned(),
+            absent: absent(self.plan, StepId(at), made),
             lines: step.span.as_ref().map(|span| (span.first_line, span.last_line)),
             has_network: match &step.what {
                 What::Run(run) => run.network != RunNetwork::None,
@@ -120,6 +119,16 @@ fn below(what: &What) -> Option<Tree> {
         What::Copy(copy) => Some(copy.onto),
         What::Directory(directory) => Some(directory.on),
         What::Image(_) | What::Context(_) | What::Http(_) | What::Git(_) => None,
+    }
+}
+
+/// What a step wrote that is not here.
+fn absent(plan: &Plan, id: StepId, made: &[Made]) -> Option<DiffId> {
+    let layers = layers_of(Some(id), made);
+    if layers.is_absent && below(&plan.steps[id.0].what).is_some() && wrote(plan, id, made) {
+        layers.diffs.last().cloned()
+    } else {
+        None
     }
 }
 
