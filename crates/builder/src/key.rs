@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
     use crate::dockerfile::mount::Sharing;
-    use crate::plan::graph::RunMount;
+    use crate::plan::graph::{Begins, RunMount};
 
     fn check(step: Doing<'_>, is: Expect) {
         is.assert_eq(&String::from_utf8(bytes(step)).unwrap().replace("sha256:", "").replace(&"a".repeat(64), "A"));
@@ -236,7 +236,17 @@ mod tests {
             user: "nobody".into(),
             mounts: vec![
                 mount("/in", RunFiles::Tree { from: None, source: "/a".into() }),
-                mount("/c", RunFiles::Cache { id: "x".into(), from: None, source: "/".into(), sharing, owner }),
+                mount(
+                    "/c",
+                    RunFiles::Cache {
+                        id: "x".into(),
+                        from: None,
+                        source: "/".into(),
+                        sharing,
+                        owner,
+                        begins: Begins::Kept,
+                    },
+                ),
                 mount("/t", RunFiles::Tmpfs { size_bytes: Some(1) }),
                 mount("/s", RunFiles::Secret { id: "key".into(), env: Some("KEY".into()), required: true, owner }),
                 mount("", RunFiles::Ssh { id: "default".into(), required: false, owner }),

@@ -25,7 +25,9 @@ pub mod progress;
 mod request;
 mod solve;
 
-pub use machine::{Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage};
+pub use machine::{
+    Commit, Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage,
+};
 pub use plan::PlanError;
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, NoCache, Pull, Request, RunDefaults, Secret,

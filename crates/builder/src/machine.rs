@@ -66,7 +66,7 @@ pub trait Machine: Sync {
     ///
     /// # Errors
     /// git is not installed, or what it says.
-    fn git(&self, wanted: &Git, into: &std::path::Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError>;
+    fn git(&self, wanted: &Git, into: &std::path::Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError>;
 }
 
 /// Why the machine could not.
@@ -176,6 +176,15 @@ pub struct Fetched {
     pub modified_s: Option<i64>,
     /// Headers that matter for asking again, in lower case: `etag`.
     pub headers: BTreeMap<String, String>,
+}
+
+/// What was checked out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its digest.
+    pub id: String,
+    /// When it was committed, seconds since 1970, if it says so.
+    pub committed_s: Option<i64>,
 }
 
 /// A repository and what of it.

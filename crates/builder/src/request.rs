@@ -21,7 +21,7 @@ pub struct Request {
     pub named_contexts: BTreeMap<String, BuildContext>,
     /// `--target`; none: the last stage.
     pub target: Option<String>,
-    /// `--build-arg`; the value of a name alone was looked up by the caller.
+    /// `--build-arg`; the value of a name alone was looked up by the caller, and that of `SOURCE_DATE_EPOCH` unasked.
     pub build_args: BTreeMap<String, String>,
     /// `--label`.
     pub labels: BTreeMap<String, String>,
@@ -37,8 +37,6 @@ pub struct Request {
     pub secrets: BTreeMap<String, Secret>,
     /// `--ssh`: id to the agent's socket.
     pub ssh: BTreeMap<String, PathBuf>,
-    /// `SOURCE_DATE_EPOCH`, if anybody said it.
-    pub source_date_epoch: Option<Time>,
     /// `--cache-from`.
     pub cache_from: Vec<CacheFrom>,
     /// `--allow`: `network.host`, `security.insecure`.
@@ -168,6 +166,10 @@ pub struct Variant {
     pub config: ImageConfig,
     /// Its layers, lowest first.
     pub chains: Vec<ChainId>,
+    /// So many of them are the base image's.
+    pub base_layers: usize,
+    /// `SOURCE_DATE_EPOCH`, if it was said: no file of the other layers is later.
+    pub epoch: Option<Time>,
     /// What it was made of: base images, downloads and repositories with their digests, for the provenance.
     pub materials: Vec<Material>,
     /// What each step was, each after those it needs: for provenance and cache export.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use builder::progress::Progress;
 use builder::{
-    BuildContext, Built, Dockerfile, Ended, Fetched, Git, Machine, MachineError, NoCache, Pull, Request, Run,
+    BuildContext, Built, Commit, Dockerfile, Ended, Fetched, Git, Machine, MachineError, NoCache, Pull, Request, Run,
     RunDefaults, Stream, WantedImage,
 };
 use disk::Home;
@@ -56,7 +56,7 @@ impl Machine for Hand<'_> {
         unreachable!()
     }
 
-    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
         unreachable!()
     }
 }
@@ -81,7 +81,6 @@ fn build(root: &Path, text: &str, hangs: bool) -> (Store, Built) {
         run: RunDefaults::default(),
         secrets: BTreeMap::new(),
         ssh: BTreeMap::new(),
-        source_date_epoch: None,
         cache_from: Vec::new(),
         allow: BTreeSet::new(),
     };

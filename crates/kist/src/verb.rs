@@ -139,7 +139,7 @@ impl Args {
 }
 
 /// Go's strconv.ParseBool.
-fn is_true(text: &str) -> Option<bool> {
+pub(crate) fn is_true(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::platform::{Platform, PlatformError};
 
 /// Which document it is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The image's manifest.
     Manifest,
@@ -18,12 +21,13 @@ pub enum Place {
 }
 
 /// All that was asked for; of two with the same key the last counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotations(Vec<Annotation>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Annotation {
     place: Place,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     platform: Option<Platform>,
     key: String,
     value: String,
@@ -96,6 +100,12 @@ impl Annotations {
     #[must_use]
     pub fn want_index(&self) -> bool {
         self.0.iter().any(|annotation| matches!(annotation.place, Place::Index | Place::IndexDescriptor))
+    }
+
+    /// Whether some are for anything but manifests.
+    #[must_use]
+    pub fn beside_manifests(&self) -> bool {
+        self.0.iter().any(|annotation| annotation.place != Place::Manifest)
     }
 
     /// Those of a document. Manifests are of a platform, and one that is named for it counts for more than one for all; an index is of all.

@@ -11,7 +11,9 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::annotation::{Annotations, Place};
+use crate::annotation::Place;
+use crate::digest::Digest;
+use crate::form::Form;
 use crate::image::{Descriptor, Index, media};
 use crate::platform::Platform;
 use crate::purl::Purl;
@@ -63,7 +65,7 @@ struct Statement<'a> {
     predicate: &'a RawValue,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Serialize)]
 struct Subject {
     name: String,
     digest: std::collections::BTreeMap<&'static str, String>,
@@ -90,18 +92,11 @@ pub fn attest(
     names: &[Reference],
     predicates: &[Predicate],
 ) -> Result<Attestations, DamagedPredicate> {
-    let subject = subjects(image, platform, names);
+    let subjects = subjects(image, platform, names);
     let empty = b"{}".to_vec();
     let mut blobs = vec![(Descriptor::of(EMPTY, &empty), empty)];
     for predicate in predicates {
-        let body: &RawValue = serde_json::from_slice(&predicate.body)
-            .map_err(|source| DamagedPredicate { kind: predicate.kind.clone(), source })?;
-        let bytes = json(&Statement {
-            kind: "https://in-toto.io/Statement/v1",
-            predicate_type: &predicate.kind,
-            subject: subject.clone(),
-            predicate: body,
-        });
+        let bytes = state(predicate, &subjects)?;
         let mut descriptor = Descriptor::of(IN_TOTO, &bytes);
         descriptor.annotations.insert("in-toto.io/predicate-type".into(), predicate.kind.clone());
         blobs.push((descriptor, bytes));
@@ -121,13 +116,29 @@ pub fn attest(
     Ok(Attestations { blobs, manifest: (manifest, bytes) })
 }
 
-/// The index of images, each with its platform, and then of what is said about them, with the annotations that are asked for.
+/// States a predicate of what has these names and digests.
+///
+/// # Errors
+/// [`DamagedPredicate`].
+pub fn state(predicate: &Predicate, subjects: &[(String, Digest)]) -> Result<Vec<u8>, DamagedPredicate> {
+    let body: &RawValue = serde_json::from_slice(&predicate.body)
+        .map_err(|source| DamagedPredicate { kind: predicate.kind.clone(), source })?;
+    let subject = |(name, digest): &(String, Digest)| Subject {
+        name: name.clone(),
+        digest: [(digest.algorithm().name(), digest.hex().to_owned())].into(),
+    };
+    Ok(json(&Statement {
+        kind: "https://in-toto.io/Statement/v1",
+        predicate_type: &predicate.kind,
+        subject: subjects.iter().map(subject).collect(),
+        predicate: body,
+    }))
+}
+
+/// The index of images, each with its platform, and then of what is said about them, in this form.
 #[must_use]
-pub fn index(
-    images: &[(Descriptor, Platform)],
-    attestations: &[Descriptor],
-    annotations: &Annotations,
-) -> (Descriptor, Vec<u8>) {
+pub fn index(images: &[(Descriptor, Platform)], attestations: &[Descriptor], form: &Form) -> (Descriptor, Vec<u8>) {
+    let (annotations, media_type) = (&form.annotations, form.types.index());
     let image = |(image, platform): &(Descriptor, Platform)| {
         let annotations = annotations.on(Place::ManifestDescriptor, platform);
         Descriptor { platform: Some(platform.clone()), annotations, ..image.clone() }
@@ -135,25 +146,20 @@ pub fn index(
     let any = Platform { os: String::new(), architecture: String::new(), variant: None };
     let index = Index {
         schema_version: 2,
-        media_type: Some(media::INDEX.to_owned()),
+        media_type: Some(media_type.to_owned()),
         manifests: images.iter().map(image).chain(attestations.iter().cloned()).collect(),
         annotations: annotations.on(Place::Index, &any),
     };
     let bytes = json(&index);
     (
-        Descriptor {
-            annotations: annotations.on(Place::IndexDescriptor, &any),
-            ..Descriptor::of(media::INDEX, &bytes)
-        },
+        Descriptor { annotations: annotations.on(Place::IndexDescriptor, &any), ..Descriptor::of(media_type, &bytes) },
         bytes,
     )
 }
 
 /// What is spoken of: the manifest, by each of its names.
-fn subjects(image: &Descriptor, platform: &Platform, names: &[Reference]) -> Vec<Subject> {
-    let digest = &image.digest.0;
-    let subject =
-        |name: String| Subject { name, digest: [(digest.algorithm().name(), digest.hex().to_owned())].into() };
+fn subjects(image: &Descriptor, platform: &Platform, names: &[Reference]) -> Vec<(String, Digest)> {
+    let subject = |name: String| (name, image.digest.0.clone());
     if names.is_empty() {
         // in-toto wants one subject at least.
         return vec![subject("_".into())];
@@ -186,7 +192,7 @@ mod tests {
         expect![[r#"{"_type":"https://in-toto.io/Statement/v1","predicateType":"https://spdx.dev/Document","subject":[{"name":"pkg:docker/a/b@1?platform=linux%2Famd64","digest":{"sha256":"2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}}],"predicate":{"a": [1]}}"#]]
             .assert_eq(&text(&made.blobs[1].1));
         expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/vnd.docker.attestation.manifest.v1+json","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[{"mediaType":"application/vnd.in-toto+json","digest":"sha256:7c493316784fed0b0bc428f08deb48d5f378d7c792be34506381477c70cc0945","size":260,"annotations":{"in-toto.io/predicate-type":"https://spdx.dev/Document"}}],"subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1}}"#]].assert_eq(&text(&made.manifest.1));
-        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"platform":{"os":"linux","architecture":"amd64"}},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:8535814a0a1b76bf9416d9482ba423ba7d5f4bc97c245c196c111a2bb4206665","size":679,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","vnd.docker.reference.type":"attestation-manifest"}}]}"#]].assert_eq(&text(&index(&[(image, platform)], &[made.manifest.0], &Annotations::default()).1));
+        expect![[r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","size":1,"platform":{"os":"linux","architecture":"amd64"}},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:8535814a0a1b76bf9416d9482ba423ba7d5f4bc97c245c196c111a2bb4206665","size":679,"platform":{"os":"unknown","architecture":"unknown"},"annotations":{"vnd.docker.reference.digest":"sha256:2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881","vnd.docker.reference.type":"attestation-manifest"}}]}"#]].assert_eq(&text(&index(&[(image, platform)], &[made.manifest.0], &Form::default()).1));
     }
 
     #[test]

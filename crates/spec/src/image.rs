@@ -20,21 +20,39 @@ pub mod media {
     pub const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     /// OCI layer, gzip.
     pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// OCI layer, zstd.
+    pub const LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
     /// Docker manifest.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker index.
     pub const DOCKER_INDEX: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
     /// Docker config.
     pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+    /// Docker layer, not compressed.
+    pub const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
     /// Docker layer, gzip.
     pub const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+    /// Docker layer, zstd: containerd's word.
+    pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 
     /// What OCI calls a layer of this type.
     #[must_use]
     pub fn oci_layer(media_type: &str) -> &str {
         match media_type {
             DOCKER_LAYER_GZIP => LAYER_GZIP,
-            "application/vnd.docker.image.rootfs.diff.tar" => LAYER,
+            DOCKER_LAYER => LAYER,
+            DOCKER_LAYER_ZSTD => LAYER_ZSTD,
+            other => other,
+        }
+    }
+
+    /// What Docker calls a layer of this type.
+    #[must_use]
+    pub fn docker_layer(media_type: &str) -> &str {
+        match media_type {
+            LAYER_GZIP => DOCKER_LAYER_GZIP,
+            LAYER => DOCKER_LAYER,
+            LAYER_ZSTD => DOCKER_LAYER_ZSTD,
             other => other,
         }
     }

@@ -9,6 +9,7 @@ pub mod capability;
 pub mod container;
 pub mod digest;
 pub mod event;
+pub mod form;
 pub mod id;
 pub mod image;
 pub mod mount;

@@ -1,5 +1,5 @@
-//! What is said about an image of this store: predicates, kept as blobs beside it. How they are stated depends on the manifest, so that is
-//! done when the image is saved or sent. The image does not know of them.
+//! What is said about an image of this store: predicates, kept as blobs beside it, and the form in which it leaves. How predicates are
+//! stated depends on the manifest, so that is done when the image is saved or sent. The image does not know of them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,6 +8,7 @@ use disk::{Durability, Record, read_at, write_at};
 use serde::{Deserialize, Serialize};
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
+use spec::form::Form;
 use spec::image::Descriptor;
 
 use crate::store::{Store, StoreError, list, unlink};
@@ -16,6 +17,21 @@ use crate::store::{Store, StoreError, list, unlink};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AttestedRecord {
     pub(crate) predicates: Vec<PredicateRecord>,
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub(crate) form: Form,
+}
+
+fn is_usual(form: &Form) -> bool {
+    *form == Form::default()
+}
+
+/// What is said about an image, and how it leaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// Provenance and the like.
+    pub predicates: Vec<Predicate>,
+    /// Of its documents and layers.
+    pub form: Form,
 }
 
 /// One predicate.
@@ -35,22 +51,22 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Gone`] when there is no such image.
-    pub fn attest(&self, id: &ImageId, predicates: &[Predicate]) -> Result<(), StoreError> {
+    pub fn attest(&self, id: &ImageId, said: &Said) -> Result<(), StoreError> {
         let before = self.attested_record(id)?;
-        let after = self.keep_said(id, predicates)?;
+        let after = self.keep_said(id, said)?;
         // What was said before is nobody's now.
         if before.is_some_and(|before| before != after) { self.collect_soon() } else { Ok(()) }
     }
 
-    fn keep_said(&self, id: &ImageId, predicates: &[Predicate]) -> Result<AttestedRecord, StoreError> {
+    fn keep_said(&self, id: &ImageId, said: &Said) -> Result<AttestedRecord, StoreError> {
         let _shared = self.share()?;
-        if predicates.is_empty() {
+        if *said == Said::default() {
             let _held = self.lock_images()?;
             unlink(&self.attested_file(id))?;
-            return Ok(AttestedRecord { predicates: Vec::new() });
+            return Ok(AttestedRecord { predicates: Vec::new(), form: Form::default() });
         }
         let mut records = Vec::new();
-        for Predicate { kind, body } in predicates {
+        for Predicate { kind, body } in &said.predicates {
             let blob = Descriptor::of("application/json", body);
             self.put_blob(&blob, body)?;
             records.push(PredicateRecord { kind: kind.clone(), blob });
@@ -61,7 +77,7 @@ impl Store {
         if self.record(id)?.is_none() {
             return Err(StoreError::Gone(id.clone()));
         }
-        let record = AttestedRecord { predicates: records };
+        let record = AttestedRecord { predicates: records, form: said.form.clone() };
         write_at(&self.attested_file(id), &record, Durability::Durable)?;
         Ok(record)
     }
@@ -70,11 +86,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; what is damaged is told, as nobody would miss it later.
-    pub fn attested(&self, id: &ImageId) -> Result<Vec<Predicate>, StoreError> {
+    pub fn attested(&self, id: &ImageId) -> Result<Said, StoreError> {
         let _shared = self.share()?;
-        let records = self.attested_record(id)?.map(|record| record.predicates).unwrap_or_default();
+        let Some(record) = self.attested_record(id)? else { return Ok(Said::default()) };
         let mut predicates = Vec::new();
-        for PredicateRecord { kind, blob } in records {
+        for PredicateRecord { kind, blob } in record.predicates {
             let path = self.blob(&blob.digest.0);
             let body = fs::read(&path).map_err(StoreError::io("reading", &path))?;
             if Digest::sha256(&body) != blob.digest.0 {
@@ -82,7 +98,7 @@ impl Store {
             }
             predicates.push(Predicate { kind, body });
         }
-        Ok(predicates)
+        Ok(Said { predicates, form: record.form })
     }
 
     pub(crate) fn attested_record(&self, id: &ImageId) -> Result<Option<AttestedRecord>, StoreError> {
@@ -117,6 +133,10 @@ mod tests {
         Predicate { kind: "https://spdx.dev/Document".into(), body: body.as_bytes().to_vec() }
     }
 
+    fn said(bodies: &[&str]) -> Said {
+        Said { predicates: bodies.iter().map(|body| predicate(body)).collect(), form: Form::default() }
+    }
+
     fn blobs(store: &Store) -> usize {
         list(&store.blobs_dir()).unwrap().len()
     }
@@ -128,20 +148,20 @@ mod tests {
         let image = ImageBuilder::new().name("x").file("a", 0o644, "a");
         store.load(image.docker_archive().as_slice(), &mut |_: LoadEvent| {}).unwrap();
         let id = store.resolve("x").unwrap().id;
-        assert!(store.attested(&id).unwrap().is_empty());
+        assert_eq!(store.attested(&id).unwrap(), Said::default());
         let before = blobs(&store);
-        store.attest(&id, &[predicate("{}"), predicate("[1]")]).unwrap();
+        store.attest(&id, &said(&["{}", "[1]"])).unwrap();
         store.collect().unwrap();
-        assert_eq!(store.attested(&id).unwrap(), [predicate("{}"), predicate("[1]")]);
+        assert_eq!(store.attested(&id).unwrap(), said(&["{}", "[1]"]));
         // The newest word counts.
-        store.attest(&id, &[predicate("[2]")]).unwrap();
+        store.attest(&id, &said(&["[2]"])).unwrap();
         store.collect().unwrap();
-        assert_eq!((store.attested(&id).unwrap().len(), blobs(&store)), (1, before + 1));
+        assert_eq!((store.attested(&id).unwrap().predicates.len(), blobs(&store)), (1, before + 1));
         let remove = Remove { several: Several::Refuse, may_go: &mut |_| Ok(()) };
         store.remove("x", remove).unwrap();
         store.collect().unwrap();
         assert_eq!((list(&store.attested_dir()).unwrap().len(), blobs(&store)), (0, 0));
-        assert!(matches!(store.attest(&id, &[predicate("{}")]), Err(StoreError::Gone(_))));
+        assert!(matches!(store.attest(&id, &said(&["{}"])), Err(StoreError::Gone(_))));
     }
 
     #[test]
@@ -153,7 +173,7 @@ mod tests {
         let id = store.resolve("x").unwrap().id;
         let mut plain = Vec::new();
         store.save(&["x"], &mut plain).unwrap();
-        store.attest(&id, &[predicate(r#"{"in":"it"}"#)]).unwrap();
+        store.attest(&id, &said(&[r#"{"in":"it"}"#])).unwrap();
         let (mut archive, mut again) = (Vec::new(), Vec::new());
         store.save(&["x"], &mut archive).unwrap();
         store.save(&["x"], &mut again).unwrap();
@@ -172,7 +192,7 @@ mod tests {
         let image = ImageBuilder::new().name("x").file("a", 0o644, "a");
         store.load(image.docker_archive().as_slice(), &mut |_: LoadEvent| {}).unwrap();
         let id = store.resolve("x").unwrap().id;
-        store.attest(&id, &[predicate("{}")]).unwrap();
+        store.attest(&id, &said(&["{}"])).unwrap();
         root.write(&format!("blobs/sha256/{}", Digest::sha256(b"{}").hex()), "x");
         assert!(matches!(store.attested(&id), Err(StoreError::Damaged(_))));
     }
@@ -181,6 +201,7 @@ mod tests {
     fn golden_record() {
         let record = AttestedRecord {
             predicates: vec![PredicateRecord { kind: "k".into(), blob: Descriptor::of("application/json", b"{}") }],
+            form: Form::default(),
         };
         let text = r#"{"predicates":[{"kind":"k","blob":{"mediaType":"application/json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2}}]}"#;
         assert_eq!(serde_json::to_string(&record).unwrap(), text);

@@ -148,7 +148,7 @@ mod tests {
 
     fn saved(store: &Store, name: &str) -> Saved {
         let image = store.resolve(name).unwrap();
-        Saved { images: vec![(image, Vec::new())], names: vec![name.parse().unwrap()], annotations: Default::default() }
+        Saved { images: vec![(image, Vec::new())], names: vec![name.parse().unwrap()], form: Default::default() }
     }
 
     #[test]

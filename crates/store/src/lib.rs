@@ -37,6 +37,7 @@ mod usage;
 mod walk;
 
 pub use archive::{LayoutImage, LoadError};
+pub use attested::Said;
 pub use build::{FileTimes, LayerTimes, MadeLayer};
 pub use changes::{Change, ChangeKind};
 pub use check::{Damage, Depth};

@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use spec::digest::{Algorithm, BlobDigest, ChainId, DiffId};
-use spec::image::{Descriptor, media};
+use spec::form::Packing;
+use spec::image::Descriptor;
 
 use crate::driver::LayerTar;
 use crate::ingest::{Hashed, Hashing};
@@ -45,19 +46,29 @@ impl Store {
         self.driver().assemble(&self.snapshot(chain)).map_err(|e| PackError::Layer(record.diff_id, e))
     }
 
-    /// Writes a layer packed with gzip, on all processors. The same layer gives the same bytes.
+    /// Writes a layer packed; with gzip, on all processors. The same layer gives the same bytes.
     ///
     /// # Errors
     /// [`PackError`]; what was written until then is not the layer.
-    pub fn pack(&self, chain: &ChainId, to: &mut (dyn Write + Send)) -> Result<Descriptor, PackError> {
+    pub fn pack(
+        &self,
+        chain: &ChainId,
+        packing: Packing,
+        to: &mut (dyn Write + Send),
+    ) -> Result<Descriptor, PackError> {
         let (diff_id, _) = self.layer_tar_bytes(chain)?;
         let mut tar = Hashed::new(self.layer_tar(chain)?, Some(diff_id.0.algorithm()));
         let mut packed = Hashing::new(to, Algorithm::Sha256);
-        gzip(&mut tar, &mut packed).map_err(|e| PackError::Io(diff_id.clone(), e))?;
+        let done = match packing {
+            Packing::Uncompressed => io::copy(&mut tar, &mut packed).map(drop),
+            Packing::Gzip(level) => gzip(&mut tar, &mut packed, level),
+            Packing::Zstd(level) => zstd::stream::copy_encode(&mut tar, &mut packed, level.into()),
+        };
+        done.map_err(|e| PackError::Io(diff_id.clone(), e))?;
         if tar.finish() != diff_id.0 {
             return Err(PackError::Changed(diff_id));
         }
         let (digest, size) = packed.finish();
-        Ok(Descriptor { digest: BlobDigest(digest), size, ..Descriptor::of(media::LAYER_GZIP, b"") })
+        Ok(Descriptor { digest: BlobDigest(digest), size, ..Descriptor::of(packing.media_type(), b"") })
     }
 }

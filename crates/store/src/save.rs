@@ -2,20 +2,23 @@
 //! images give the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 use serde::Serialize;
-use spec::annotation::{Annotations, Place};
+use spec::annotation::Place;
 use spec::attestation::{self, DamagedPredicate, Predicate};
-use spec::digest::{Algorithm, BlobDigest, Digest};
-use spec::image::{Descriptor, Index, Manifest, media};
+use spec::digest::{Algorithm, BlobDigest, ChainId, Digest};
+use spec::form::{Form, Packing};
+use spec::image::{Descriptor, Index, media};
 use spec::reference::Reference;
 
+use crate::attested::Said;
 use crate::image::{Image, ResolveError};
 use crate::ingest::Hashed;
 use crate::layer::LayerError;
 use crate::layout::{self, Directory, Files};
+use crate::pack::PackError;
 use crate::store::{Store, StoreError};
 use crate::tar::Writer;
 
@@ -42,6 +45,9 @@ pub enum SaveError {
     /// What is said about an image.
     #[error(transparent)]
     Attestation(#[from] DamagedPredicate),
+    /// A layer that was to be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -54,8 +60,8 @@ pub struct Saved {
     pub images: Vec<(Image, Vec<Predicate>)>,
     /// What they are called in the archive.
     pub names: Vec<Reference>,
-    /// Free words on their documents.
-    pub annotations: Annotations,
+    /// How they leave.
+    pub form: Form,
 }
 
 /// An item of `manifest.json`.
@@ -75,8 +81,8 @@ impl Store {
     pub fn save(&self, names: &[&str], out: impl Write) -> Result<(), SaveError> {
         let mut images = Vec::new();
         for (image, names) in self.asked(names)? {
-            let predicates = self.attested(&image.id)?;
-            images.push(Saved { images: vec![(image, predicates)], names, annotations: Annotations::default() });
+            let Said { predicates, form } = self.attested(&image.id)?;
+            images.push(Saved { images: vec![(image, predicates)], names, form });
         }
         self.save_these(&images, out)
     }
@@ -90,7 +96,7 @@ impl Store {
         // Until the last byte is written nobody shall collect what is being read.
         let _held = self.share()?;
         let tar = Writer::new(BufWriter::with_capacity(1 << 20, out));
-        let mut archive = Archive { files: tar, written: BTreeSet::new() };
+        let mut archive = Archive { files: tar, written: BTreeSet::new(), items: Vec::new() };
         let entries = self.save_all(&mut archive, images)?;
         let index = Index {
             schema_version: 2,
@@ -100,8 +106,8 @@ impl Store {
         };
         archive.file("index.json", &json(&index))?;
         if images.iter().all(|saved| saved.images.len() == 1) {
-            let items: Vec<Item> = images.iter().flat_map(items).collect();
-            archive.file("manifest.json", &json(&items))?;
+            let items = json(&archive.items);
+            archive.file("manifest.json", &items)?;
         }
         archive.file(layout::MARK, layout::VERSION)?;
         archive.files.finish().map_err(SaveError::Write)?;
@@ -116,7 +122,7 @@ impl Store {
     pub fn save_layout(&self, images: &[Saved], dir: &Path) -> Result<(), SaveError> {
         let _held = self.share()?;
         let files = Directory::open(dir).map_err(SaveError::Write)?;
-        let mut archive = Archive { files, written: BTreeSet::new() };
+        let mut archive = Archive { files, written: BTreeSet::new(), items: Vec::new() };
         let entries = self.save_all(&mut archive, images)?;
         archive.files.extend(&entries).map_err(SaveError::Write)
     }
@@ -139,7 +145,12 @@ impl Store {
         let (mut manifests, mut said) = (Vec::new(), Vec::new());
         for (image, predicates) in &saved.images {
             let platform = image.config.platform();
-            let manifest = self.save_image(archive, image, saved.annotations.on(Place::Manifest, &platform))?;
+            let layers = self.save_layers(archive, image, &saved.form)?;
+            archive.items.push(item(image, &saved.names, &layers));
+            archive.blob(&image.id.0, &image.config_bytes)?;
+            let layers = image.config.rootfs.diff_ids.iter().zip(&layers);
+            let (manifest, bytes) = saved.form.manifest(&platform, &image.config_bytes, layers);
+            archive.blob(&manifest.digest.0, &bytes)?;
             if !predicates.is_empty() {
                 let about = attestation::attest(&manifest, &platform, &saved.names, predicates)?;
                 for (descriptor, bytes) in about.blobs.iter().chain([&about.manifest]) {
@@ -150,10 +161,10 @@ impl Store {
             manifests.push((manifest, platform));
         }
         if let ([(manifest, platform)], []) = (manifests.as_slice(), said.as_slice()) {
-            let annotations = saved.annotations.on(Place::ManifestDescriptor, platform);
+            let annotations = saved.form.annotations.on(Place::ManifestDescriptor, platform);
             return Ok(Descriptor { annotations, ..manifest.clone() });
         }
-        let (index, bytes) = attestation::index(&manifests, &said, &saved.annotations);
+        let (index, bytes) = attestation::index(&manifests, &said, &saved.form);
         archive.blob(&index.digest.0, &bytes)?;
         Ok(index)
     }
@@ -190,45 +201,52 @@ impl Store {
         Ok(images)
     }
 
-    /// Its layers, config and a manifest that names them as they are now, not compressed.
-    fn save_image<F: Files>(
+    /// Its layers, packed if they are asked for so.
+    fn save_layers<F: Files>(
         &self,
         archive: &mut Archive<F>,
         image: &Image,
-        annotations: BTreeMap<String, String>,
-    ) -> Result<Descriptor, SaveError> {
+        form: &Form,
+    ) -> Result<Vec<Descriptor>, SaveError> {
         let mut layers = Vec::new();
         for chain in &image.chains {
-            let record = self.layer(chain)?;
-            let digest = record.diff_id.0;
-            let path = member(&digest);
-            if archive.written.insert(digest.clone()) && !archive.files.has(&path, record.tar_bytes) {
-                let failed = |e| SaveError::Layer(digest.clone(), e);
-                let mut tar = Hashed::new(
-                    self.driver().assemble(&self.snapshot(chain)).map_err(failed)?,
-                    Some(digest.algorithm()),
-                );
-                archive.append(&path, record.tar_bytes, &mut tar)?;
-                // Whatever is longer than it was is not what it was.
-                io::copy(&mut tar, &mut io::sink()).map_err(SaveError::Write)?;
-                let got = tar.finish();
-                if got != digest {
-                    archive.files.forget(&path);
-                    return Err(SaveError::Corrupt { want: digest, got });
+            layers.push(match form.packing {
+                None | Some(Packing::Uncompressed) => self.save_layer(archive, chain)?,
+                Some(packing) => {
+                    // Its name says what it has become.
+                    let mut packed = self.spool()?;
+                    let blob = self.pack(chain, packing, &mut packed)?;
+                    packed.rewind().map_err(SaveError::Write)?;
+                    let path = member(&blob.digest.0);
+                    if archive.written.insert(blob.digest.0.clone()) && !archive.files.has(&path, blob.size) {
+                        archive.append(&path, blob.size, &mut packed)?;
+                    }
+                    blob
                 }
-            }
-            layers.push(Descriptor {
-                size: record.tar_bytes,
-                digest: BlobDigest(digest),
-                ..Descriptor::of(media::LAYER, b"")
             });
         }
-        archive.blob(&image.id.0, &image.config_bytes)?;
-        let manifest = Manifest { annotations, ..Manifest::of_image(&image.config_bytes, layers) };
-        let bytes = manifest.to_bytes();
-        let manifest = Descriptor::of(media::MANIFEST, &bytes);
-        archive.blob(&manifest.digest.0, &bytes)?;
-        Ok(manifest)
+        Ok(layers)
+    }
+
+    /// A layer as it is, not compressed.
+    fn save_layer<F: Files>(&self, archive: &mut Archive<F>, chain: &ChainId) -> Result<Descriptor, SaveError> {
+        let record = self.layer(chain)?;
+        let digest = record.diff_id.0;
+        let path = member(&digest);
+        if archive.written.insert(digest.clone()) && !archive.files.has(&path, record.tar_bytes) {
+            let failed = |e| SaveError::Layer(digest.clone(), e);
+            let tar = self.driver().assemble(&self.snapshot(chain)).map_err(failed)?;
+            let mut tar = Hashed::new(tar, Some(digest.algorithm()));
+            archive.append(&path, record.tar_bytes, &mut tar)?;
+            // Whatever is longer than it was is not what it was.
+            io::copy(&mut tar, &mut io::sink()).map_err(SaveError::Write)?;
+            let got = tar.finish();
+            if got != digest {
+                archive.files.forget(&path);
+                return Err(SaveError::Corrupt { want: digest, got });
+            }
+        }
+        Ok(Descriptor { size: record.tar_bytes, digest: BlobDigest(digest), ..Descriptor::of(media::LAYER, b"") })
     }
 }
 
@@ -247,15 +265,14 @@ fn entries(top: &Descriptor, names: &[Reference]) -> Vec<Descriptor> {
     names.iter().map(entry).collect()
 }
 
-/// What `manifest.json` says of them.
-fn items(saved: &Saved) -> impl Iterator<Item = Item> {
-    let tags: Vec<_> = saved.names.iter().map(Reference::familiar).collect();
-    let repo_tags = (!tags.is_empty()).then_some(tags);
-    saved.images.iter().map(move |(image, _)| Item {
+/// What `manifest.json` says of an image.
+fn item(image: &Image, names: &[Reference], layers: &[Descriptor]) -> Item {
+    let tags: Vec<_> = names.iter().map(Reference::familiar).collect();
+    Item {
         config: member(&image.id.0),
-        repo_tags: repo_tags.clone(),
-        layers: image.config.rootfs.diff_ids.iter().map(|layer| member(&layer.0)).collect(),
-    })
+        repo_tags: (!tags.is_empty()).then_some(tags),
+        layers: layers.iter().map(|layer| member(&layer.digest.0)).collect(),
+    }
 }
 
 /// Neither a tag nor a digest was typed.
@@ -279,6 +296,7 @@ fn json(document: &impl Serialize) -> Vec<u8> {
 struct Archive<F> {
     files: F,
     written: BTreeSet<Digest>,
+    items: Vec<Item>,
 }
 
 impl<F: Files> Archive<F> {

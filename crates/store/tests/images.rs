@@ -193,7 +193,7 @@ fn images_that_are_one_for_several_platforms_are_behind_one_name() {
     };
     let mut archive = Vec::new();
     let images = vec![(image, Vec::new()), (arm, Vec::new())];
-    let saved = store::Saved { images, names: Vec::new(), annotations: Default::default() };
+    let saved = store::Saved { images, names: Vec::new(), form: Default::default() };
     store.save_these(&[saved], &mut archive).unwrap();
     let texts = String::from_utf8_lossy(&archive);
     let index = texts.split("index.json").nth(1).unwrap();

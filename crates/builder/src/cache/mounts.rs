@@ -1,11 +1,13 @@
 //! Directories that outlive builds: `RUN --mount=type=cache`. Each is held by a lock on its directory while a command uses it: shared, or
 //! alone. Where one is taken that is to be used alone, another of the same name is found or made, and kept.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use disk::{Durability, Record, faults, remove_tree};
@@ -26,7 +28,12 @@ pub(crate) struct Wanted<'a> {
     pub(crate) seed: Seed<'a>,
     /// Of a new one that begins with nothing.
     pub(crate) owner: Bits,
+    /// None: what is in it stays. Else it is emptied, unless it is among these, which this build has emptied.
+    pub(crate) emptied: Option<&'a Emptied>,
 }
+
+/// Cache mounts that a build has begun anew.
+pub(crate) type Emptied = Mutex<BTreeSet<Digest>>;
 
 /// Opens files for as long as what it is given reads them.
 pub(crate) type Opener<'a> = dyn Fn(&mut Reader<'_>) -> Result<(), CacheError> + 'a;
@@ -86,6 +93,9 @@ impl CacheMount {
     ) -> Result<CacheMount, CacheError> {
         let (all, hash) = (mounts_dir(store), wanted.hash());
         let (mut number, mut told) = (0_u32, false);
+        // Who else of this build wants it waits until it is empty.
+        let mut emptied = wanted.emptied.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner));
+        emptied = emptied.filter(|all| !all.contains(&hash));
         loop {
             let dir = all.join(format!("{}-{number}", hash.hex()));
             let Some(held) = open(&dir)? else {
@@ -93,12 +103,19 @@ impl CacheMount {
                 continue;
             };
             let locked = match wanted.sharing {
-                Sharing::Shared => held.try_lock_shared(),
-                Sharing::Private | Sharing::Locked => held.try_lock(),
+                Sharing::Shared if emptied.is_none() => held.try_lock_shared(),
+                Sharing::Shared | Sharing::Private | Sharing::Locked => held.try_lock(),
             };
             match locked {
                 // A prune may have taken it away meanwhile.
-                Ok(()) if is_at(&held, &dir) => return Ok(CacheMount { dir, _held: held }),
+                Ok(()) if is_at(&held, &dir) => match emptied.take() {
+                    None => return Ok(CacheMount { dir, _held: held }),
+                    Some(mut all) => {
+                        remove(&dir)?;
+                        all.insert(hash.clone());
+                        continue;
+                    }
+                },
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) if wanted.sharing == Sharing::Private => {
                     number += 1;
@@ -157,6 +174,14 @@ pub(super) fn is_at(held: &File, dir: &Path) -> bool {
         (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
         (Err(_), _) | (_, Err(_)) => false,
     }
+}
+
+/// Takes away one that is held.
+pub(super) fn remove(dir: &Path) -> Result<(), CacheError> {
+    let away = dir.with_file_name(format!("{NEW}gone-{}-{}", std::process::id(), number()));
+    let renamed = faults::act("remove cache mount").and_then(|()| fs::rename(dir, &away));
+    renamed.map_err(CacheError::io("removing", dir))?;
+    remove_tree(&away).map_err(CacheError::io("removing", &away))
 }
 
 /// What is half made.

@@ -1,6 +1,5 @@
 //! `builder prune`, and the bound on what the cache takes.
 
-use disk::{faults, remove_tree};
 use spec::time::Time;
 use store::Store;
 
@@ -103,10 +102,7 @@ fn remove(store: &Store, entry: Entry) -> Result<Option<Row>, CacheError> {
         What::Mount(found) => {
             // Held: nobody else can have it.
             let Some(_held) = &found.held else { return Ok(None) };
-            let away = found.dir.with_file_name(format!("{}gone-{}", super::mounts::NEW, std::process::id()));
-            let renamed = faults::act("remove cache mount").and_then(|()| std::fs::rename(&found.dir, &away));
-            renamed.map_err(CacheError::io("removing", &found.dir))?;
-            remove_tree(&away).map_err(CacheError::io("removing", &away))?;
+            super::mounts::remove(&found.dir)?;
         }
     }
     Ok(Some(entry.row))

@@ -12,6 +12,7 @@ use disk::{Home, Lock, faults, remove_tree};
 use spec::id::ContainerId;
 use store::Store;
 
+use super::mounts::Emptied;
 use super::{CacheError, make_dir, names};
 
 /// A build that goes on. Dropped, it leaves nothing.
@@ -23,6 +24,8 @@ pub(crate) struct Session {
     /// `<root>/build-cache/tmp/<name>`, made when something is laid down.
     tmp: PathBuf,
     next: AtomicU64,
+    /// What it has begun anew.
+    pub(crate) emptied: Emptied,
     _held: Lock,
 }
 
@@ -47,7 +50,7 @@ impl Session {
             }
         };
         let tmp = temporary(store).join(&name);
-        Ok(Session { name, dir, tmp, next: AtomicU64::new(0), _held: held })
+        Ok(Session { name, dir, tmp, next: AtomicU64::new(0), emptied: Emptied::default(), _held: held })
     }
 
     /// What drafts of it bear.

@@ -14,7 +14,7 @@ use spec::time::Time;
 use store::{FileTimes, LayerTimes, StepLayer, StepRecord, Store};
 use testkit::Root;
 
-use super::mounts::{CacheMount, Seed, Wanted};
+use super::mounts::{CacheMount, Emptied, Seed, Wanted, mounts_dir};
 use super::*;
 use crate::dockerfile::mount::Sharing;
 use crate::plan::graph::Bits;
@@ -37,7 +37,7 @@ fn never() -> bool {
 }
 
 fn wanted(id: &str, sharing: Sharing) -> Wanted<'_> {
-    Wanted { id, sharing, seed: Seed::Nothing, owner: Bits::default() }
+    Wanted { id, sharing, seed: Seed::Nothing, owner: Bits::default(), emptied: None }
 }
 
 fn mount(place: &Place, id: &str, sharing: Sharing) -> CacheMount {
@@ -215,6 +215,26 @@ fn new_mounts_have_owners_and_begin_with_files() {
     let other = CacheMount::take(&place.store, &seeded, &mut || {}, &never).unwrap().path();
     assert_ne!(other, path);
     assert_eq!(fs::read_to_string(other.join("a")).unwrap(), "1");
+}
+
+#[test]
+fn a_build_empties_a_mount_once() {
+    let place = place();
+    let write = |name: &str, emptied| {
+        let wanted = Wanted { emptied, ..wanted("x", Sharing::Shared) };
+        let held = CacheMount::take(&place.store, &wanted, &mut || {}, &never).unwrap();
+        fs::write(held.path().join(name), "").unwrap();
+        let mut names: Vec<_> = fs::read_dir(held.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    write("a", None);
+    let (build, another) = (Emptied::default(), Emptied::default());
+    assert_eq!(write("b", Some(&build)), ["b"]);
+    assert_eq!(write("c", Some(&build)), ["b", "c"]);
+    assert_eq!(write("d", Some(&another)), ["d"]);
+    assert_eq!(write("e", None), ["d", "e"]);
+    assert_eq!(fs::read_dir(mounts_dir(&place.store)).unwrap().count(), 1);
 }
 
 #[test]

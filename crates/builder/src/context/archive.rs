@@ -5,7 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::BorrowedFd;
 
 use store::layer::{self, Limits, Options, Ratio, Recording, Whiteouts};
-use store::tar::Reader;
+use store::tar::{Kind, Reader};
 
 use super::FilesError;
 
@@ -18,6 +18,20 @@ pub(super) fn unpack(tar: impl Read + Send, dir: BorrowedFd<'_>) -> Result<(), F
     let options = Options { whiteouts: Whiteouts::Literal, limits: LIMITS, recording: Recording::Off };
     layer::apply(tar, dir, options)?;
     Ok(())
+}
+
+/// When the newest file of a tar, packed or not, was changed, in whole seconds; none for what is no tar, or is damaged.
+pub(crate) fn newest_s(file: &File) -> Option<i64> {
+    let mut from = file;
+    from.seek(SeekFrom::Start(0)).ok()?;
+    let (_, tar) = layer::decompress(from, Ratio::GUARDED).ok()?;
+    let (mut reader, mut newest) = (Reader::new(tar), None);
+    while let Some(entry) = reader.next().ok()? {
+        if matches!(entry.kind, Kind::File { .. }) {
+            newest = newest.max(Some(entry.mtime.sec));
+        }
+    }
+    newest
 }
 
 /// Whether a file is a tar, packed or not, by its first member; the position in it is the beginning again.

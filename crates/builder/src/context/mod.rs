@@ -23,7 +23,7 @@ use rustix::fs::{FileType, Mode, OFlags, fstat};
 use rustix::io::Errno;
 use spec::digest::ChainId;
 
-pub(crate) use self::archive::is_archive;
+pub(crate) use self::archive::{is_archive, newest_s};
 pub use self::error::FilesError;
 pub(crate) use self::hash::{attributes, open_file};
 pub(crate) use self::index::{Index, Stamp, Sum, Trust};

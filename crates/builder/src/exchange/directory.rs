@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
 use spec::digest::{Algorithm, ChainId, DiffId, Digest};
+use spec::form::Packing;
 use spec::image::{Descriptor, Index, media};
 use store::Store;
 
@@ -181,7 +182,7 @@ impl Sink for Writing<'_> {
         // In the same directory, so that the name is given by one rename.
         let place = self.dir.join(format!("blobs/.{}-{}", std::process::id(), diff_id.0.hex()));
         let packed = File::create(&place).map_err(ExportError::io("making", &place)).and_then(|mut file| {
-            let blob = self.store.pack(chain, &mut file)?;
+            let blob = self.store.pack(chain, Packing::USUAL, &mut file)?;
             file.flush().map_err(ExportError::io("writing", &place))?;
             let to = self.dir.join(member(&blob.digest.0));
             fs::rename(&place, &to).map_err(ExportError::io("naming", &to))?;

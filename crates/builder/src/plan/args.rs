@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use spec::platform::Platform;
-use spec::time::Time;
 
 use super::env::Env;
 use super::error::PlanError;
 use super::words::Words;
-use crate::dockerfile::ast::Dockerfile;
+use crate::dockerfile::ast::{Arg, Dockerfile};
+use crate::dockerfile::error::Fault;
 
 /// What every build has: where it runs and for which machine it is.
 pub(crate) fn predefined(build: &Platform, target: &Platform, stage: &str, said: &BTreeMap<String, String>) -> Env {
@@ -41,35 +41,22 @@ pub(crate) fn global(
     words: &Words,
 ) -> Result<Env, PlanError> {
     for instruction in &file.global_args {
-        for arg in &instruction.value {
-            let name = &arg.name.0;
-            let value = match (said.get(name), &arg.default) {
-                (Some(value), _) => Some(value.clone()),
-                (None, Some(default)) => {
-                    Some(words.word(default, &env).map_err(|fault| PlanError::from(fault).at(instruction.span))?)
-                }
-                (None, None) => None,
-            };
-            if let Some(value) = value {
-                env.set(name, &value);
-            }
-        }
+        set(&mut env, &instruction.value, said, words).map_err(|fault| PlanError::from(fault).at(instruction.span))?;
     }
     Ok(env)
 }
 
-/// `SOURCE_DATE_EPOCH` of the file or the caller.
-pub(crate) fn epoch(env: &Env, said: &BTreeMap<String, String>) -> Result<Option<Time>, PlanError> {
-    const NAME: &str = "SOURCE_DATE_EPOCH";
-    let value = said.get(NAME).map(String::as_str).or_else(|| env.value(NAME)).unwrap_or_default();
-    if value.is_empty() {
-        return Ok(None);
+/// Sets what an `ARG` names, where anybody says a value.
+pub(crate) fn set(env: &mut Env, args: &[Arg], said: &BTreeMap<String, String>, words: &Words) -> Result<(), Fault> {
+    for arg in args {
+        let name = &arg.name.0;
+        match (said.get(name), &arg.default) {
+            (Some(value), _) => env.set(name, value),
+            (None, Some(default)) => env.set(name, &words.word(default, env)?),
+            (None, None) => {}
+        }
     }
-    let seconds = value.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000_000_000));
-    match seconds {
-        Some(ns) => Ok(Some(Time::from_ns(ns))),
-        None => Err(PlanError::new(format!("invalid SOURCE_DATE_EPOCH: {value}"))),
-    }
+    Ok(())
 }
 
 /// Variables of the proxies that were given as arguments: each in capitals and not.

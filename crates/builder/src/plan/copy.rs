@@ -98,25 +98,44 @@ impl Planner<'_> {
     }
 
     fn source(&mut self, asked: &Asked<'_>, path: &str, name: &str) -> Result<CopySource, PlanError> {
-        if let Some(checkout) = git::parse(path).map_err(PlanError::new)? {
-            let Some(add) = asked.remote else { return Err(PlanError::new("source can't be a git ref for COPY")) };
-            let what = What::Git(checked_out(checkout, add)?);
-            let step = Step { name: name.to_owned(), what, span: None, anew: false };
-            return Ok(CopySource::Repository(self.graph.add(step)));
-        }
-        if is_http(path) {
-            let Some(add) = asked.remote else { return Err(PlanError::new("source can't be a URL for COPY")) };
-            let checksum = add.checksum.clone().filter(|checksum| !checksum.is_empty());
-            if let Some(checksum) = &checksum {
-                checksum.parse::<Digest>().map_err(|error| PlanError::new(error.to_string()))?;
+        let Some(add) = asked.remote else {
+            if git::parse(path).map_err(PlanError::new)?.is_some() {
+                return Err(PlanError::new("source can't be a git ref for COPY"));
             }
-            let what = What::Http(Http { url: path.to_owned(), file_name: file_name(path), checksum });
-            let from = self.graph.add(Step { name: name.to_owned(), what, span: None, anew: false });
-            return Ok(CopySource::Remote { from, unpack: add.unpack == Some(true) });
-        }
-        let unpack = asked.remote.is_some_and(|add| add.unpack != Some(false));
-        Ok(CopySource::Paths { from: asked.from, path: path.to_owned(), unpack })
+            if is_http(path) {
+                return Err(PlanError::new("source can't be a URL for COPY"));
+            }
+            return Ok(CopySource::Paths { from: asked.from, path: path.to_owned(), unpack: false });
+        };
+        let Some(what) = remote(path, add)? else {
+            let unpack = add.unpack != Some(false);
+            return Ok(CopySource::Paths { from: asked.from, path: path.to_owned(), unpack });
+        };
+        let is_repository = matches!(what, What::Git(_));
+        let from = self.graph.add(Step { name: name.to_owned(), what, span: None, anew: false });
+        Ok(if is_repository {
+            CopySource::Repository(from)
+        } else {
+            CopySource::Remote { from, unpack: add.unpack == Some(true) }
+        })
     }
+}
+
+/// What `ADD` has from elsewhere; none: the source is a path.
+pub(super) fn remote(path: &str, add: &Add<Expanded>) -> Result<Option<What>, PlanError> {
+    Ok(match git::parse(path).map_err(PlanError::new)? {
+        Some(checkout) => Some(What::Git(checked_out(checkout, add)?)),
+        None if is_http(path) => Some(What::Http(downloaded(path, add)?)),
+        None => None,
+    })
+}
+
+fn downloaded(url: &str, add: &Add<Expanded>) -> Result<Http, PlanError> {
+    let checksum = add.checksum.clone().filter(|checksum| !checksum.is_empty());
+    if let Some(checksum) = &checksum {
+        checksum.parse::<Digest>().map_err(|error| PlanError::new(error.to_string()))?;
+    }
+    Ok(Http { url: url.to_owned(), file_name: file_name(url), checksum })
 }
 
 fn checked_out(mut checkout: Checkout, add: &Add<Expanded>) -> Result<Checkout, PlanError> {

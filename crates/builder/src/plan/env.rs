@@ -7,8 +7,13 @@ pub(crate) struct Env(Vec<(String, String)>);
 impl Env {
     /// Sets one; it goes to the end.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
-        self.0.retain(|(other, _)| other != name);
+        self.unset(name);
         self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Takes one away.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.0.retain(|(other, _)| other != name);
     }
 
     pub(crate) fn value(&self, name: &str) -> Option<&str> {

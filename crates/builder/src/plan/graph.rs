@@ -146,7 +146,7 @@ pub(crate) enum RunFiles {
     /// A directory with a file that stands in the Dockerfile.
     Script { name: String, content: String },
     /// A directory that outlives the build; `from` and `source` are what it begins with.
-    Cache { id: String, from: Tree, source: String, sharing: Sharing, owner: Bits },
+    Cache { id: String, from: Tree, source: String, sharing: Sharing, owner: Bits, begins: Begins },
     /// Memory.
     Tmpfs { size_bytes: Option<u64> },
     /// A secret, as a file at the target, as a variable, or both.
@@ -174,6 +174,15 @@ impl CopySource {
             CopySource::Inline { .. } => None,
         }
     }
+}
+
+/// What a cache has at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Begins {
+    /// What commands left in it.
+    Kept,
+    /// What a new one has, once in each build.
+    Anew,
 }
 
 /// Mode, user, group, where they are said.

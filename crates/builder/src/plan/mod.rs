@@ -8,6 +8,7 @@ mod args;
 mod copy;
 mod dispatch;
 mod env;
+mod epoch;
 mod error;
 mod git;
 pub(crate) mod go;
@@ -39,7 +40,7 @@ use crate::{MachineError, NoCache, Request, WantedImage};
 use env::Env;
 pub use error::PlanError;
 pub(crate) use git::parse as git_source;
-use graph::{Graph, Step, Tree};
+use graph::{Graph, Step, Tree, What};
 use names::Platforms;
 use stages::{Stage, Stages};
 use words::Words;
@@ -67,6 +68,8 @@ pub(crate) struct Target {
     pub(crate) inherited: usize,
     /// What config and history say as time.
     pub(crate) created: Time,
+    /// `SOURCE_DATE_EPOCH`, if it was said.
+    pub(crate) epoch: Option<Time>,
 }
 
 /// An image whose config is wanted.
@@ -84,24 +87,23 @@ impl Wanted {
     }
 }
 
-/// Who knows images.
+/// Who knows images, and what else is elsewhere.
 pub(crate) trait Facts {
     /// All at once, so that they can be asked for at once.
     fn describe(&self, wanted: &[Wanted]) -> Vec<Result<Described, MachineError>>;
+
+    /// When a context, a download or a commit was made, in whole seconds; none: it does not say so.
+    fn time_of(&self, what: &What) -> Result<Option<Time>, MachineError>;
 }
 
 /// Plans.
 pub(crate) fn plan(file: &Dockerfile, request: &Request, facts: &dyn Facts) -> Result<Plan, PlanError> {
-    let mut said = request.build_args.clone();
-    if let Some(epoch) = request.source_date_epoch {
-        said.entry("SOURCE_DATE_EPOCH".into()).or_insert_with(|| epoch.seconds().to_string());
-    }
     let (mut graph, mut images, mut targets) = (Graph::default(), Vec::new(), Vec::new());
     let asked = &request.platforms;
     let platforms: Vec<Option<&Platform>> =
         if asked.is_empty() { vec![None] } else { asked.iter().map(Some).collect() };
     for platform in platforms {
-        let planner = Planner::new(file, request, facts, &said, platform, &mut graph, &mut images)?;
+        let planner = Planner::new(file, request, facts, platform, &mut graph, &mut images)?;
         targets.push(planner.target()?);
     }
     let mut trees: Vec<&mut Tree> = targets.iter_mut().map(|target| &mut target.tree).collect();
@@ -130,8 +132,8 @@ struct Planner<'a> {
     request: &'a Request,
     facts: &'a dyn Facts,
     words: Words,
-    /// Build arguments, `SOURCE_DATE_EPOCH` among them.
-    said: &'a BTreeMap<String, String>,
+    /// Build arguments.
+    said: BTreeMap<String, String>,
     /// `ARG`s before the first `FROM`, and what every build has.
     global: Env,
     proxies: Vec<String>,
@@ -155,25 +157,23 @@ impl<'a> Planner<'a> {
         file: &Dockerfile,
         request: &'a Request,
         facts: &'a dyn Facts,
-        said: &'a BTreeMap<String, String>,
         asked: Option<&'a Platform>,
         graph: &'a mut Graph,
         images: &'a mut Vec<(String, Digest)>,
     ) -> Result<Planner<'a>, PlanError> {
         let (build, words) = (Platform::host(), Words { escape: file.directives.escape });
         let target = asked.cloned().unwrap_or_else(|| build.clone());
-        let stage = target_stage(file, request);
-        let global = args::global(file, args::predefined(&build, &target, &stage, said), said, &words)?;
-        let epoch = args::epoch(&global, said)?;
+        let (stage, said) = (target_stage(file, request), request.build_args.clone());
+        let global = args::global(file, args::predefined(&build, &target, &stage, &said), &said, &words)?;
         let platforms = shown_platforms(request)?;
         let mut planner = Planner {
             request,
             facts,
             words,
+            proxies: args::proxies(&said),
             said,
             global,
-            proxies: args::proxies(said),
-            epoch,
+            epoch: None,
             asked,
             target,
             platforms,
@@ -182,6 +182,7 @@ impl<'a> Planner<'a> {
             images,
             budget_bytes: MOST_BYTES,
         };
+        planner.resolve_epoch(file)?;
         for (at, stage) in file.stages.iter().enumerate() {
             planner.begin(at, stage)?;
         }
@@ -214,7 +215,7 @@ impl<'a> Planner<'a> {
         }
         let created = self.epoch.or(stage.state.base_created).unwrap_or(Time::from_ns(0));
         let inherited = stage.state.inherited;
-        Ok(Target { platform: self.target, tree, config, inherited, created })
+        Ok(Target { platform: self.target, tree, config, inherited, created, epoch: self.epoch })
     }
 
     /// Counts text that becomes part of the plan.

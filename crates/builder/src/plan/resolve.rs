@@ -81,7 +81,7 @@ impl Planner<'_> {
     }
 
     /// The named context that stands for a stage or an image: by name and platform, or by name.
-    fn context_named(&self, name: &str, platform: Option<&Platform>) -> Result<Option<String>, PlanError> {
+    pub(super) fn context_named(&self, name: &str, platform: Option<&Platform>) -> Result<Option<String>, PlanError> {
         if NO_CONTEXT.iter().any(|other| other.eq_ignore_ascii_case(name)) || self.request.named_contexts.is_empty() {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 use super::dispatch::Makes;
 use super::env::Env;
 use super::error::PlanError;
-use super::graph::{RunFiles, RunMount, RunStep, Tree, What, devices};
+use super::graph::{Begins, Bits, RunFiles, RunMount, RunStep, Tree, What, devices};
 use super::stages::Command;
 use super::{Planner, go, names, paths};
 use crate::dockerfile::ast::{self, Expanded, Run};
@@ -102,7 +102,11 @@ impl Planner<'_> {
                     Some(_) | None => id.clone(),
                 };
                 let source = paths::join("/", source);
-                let what = RunFiles::Cache { id, from: tree, source, sharing: *sharing, owner: (*owner).into() };
+                // As with BuildKit, where a directory of this mode and owner is a step, and what is kept belongs to its result.
+                let owner = Bits::from(*owner);
+                let is_step = tree.is_none() && owner != Bits::default();
+                let begins = if is_step && self.stages.all[at].anew { Begins::Anew } else { Begins::Kept };
+                let what = RunFiles::Cache { id, from: tree, source, sharing: *sharing, owner, begins };
                 RunMount { target: inside(&working_dir, target)?, read_only: *read_only, what }
             }
             Mount::Tmpfs { target, read_only, size_bytes } => RunMount {

@@ -8,6 +8,7 @@ use expect_test::{Expect, expect};
 use spec::digest::{DiffId, Digest};
 use spec::image::{History, ImageConfig, RootFs, RunConfig};
 use spec::platform::Platform;
+use spec::time::Time;
 
 use super::graph::{CopySource, RunFiles, Step, Tree, What};
 use super::{Described, Facts, Plan, PlanError, Wanted, plan};
@@ -27,7 +28,6 @@ fn request() -> Request {
         run: RunDefaults::default(),
         secrets: BTreeMap::new(),
         ssh: BTreeMap::new(),
-        source_date_epoch: None,
         cache_from: Vec::new(),
         allow: BTreeSet::new(),
     }
@@ -69,6 +69,18 @@ impl Facts for Images {
                 Ok(Described { digest: Some(Digest::sha256(b"")), config })
             })
             .collect()
+    }
+
+    /// Contexts have no time, all else has one.
+    fn time_of(&self, what: &What) -> Result<Option<Time>, MachineError> {
+        Ok(match what {
+            What::Http(http) if http.url.contains("nope") => {
+                return Err(MachineError { message: format!("{}: not found", http.url), source: None });
+            }
+            What::Http(_) => Some(Time::from_ns(1_700_000_402_000_000_000)),
+            What::Git(_) => Some(Time::from_ns(1_700_000_101_000_000_000)),
+            What::Image(_) | What::Context(_) | What::Run(_) | What::Copy(_) | What::Directory(_) => None,
+        })
     }
 }
 
@@ -357,7 +369,7 @@ fn mounts_are_of_stages_contexts_and_caches() {
                 run ["/bin/sh", "-c", "x $KEY"] in /w with ["PATH=/bin", "BASE=1", "T=/t"] on 1
                 /w/in / of 2 ro
                 /b /a of 0
-                /t Cache { id: "/t", from: None, source: "/", sharing: Locked, owner: Bits { mode: None, uid: None, gid: None } }
+                /t Cache { id: "/t", from: None, source: "/", sharing: Locked, owner: Bits { mode: None, uid: None, gid: None }, begins: Kept }
                 /tmp Tmpfs { size_bytes: Some(1048576) }
                  Secret { id: "key", env: Some("KEY"), required: false, owner: Bits { mode: None, uid: None, gid: None } } ro
                 /run/secrets/file Secret { id: "file", env: None, required: false, owner: Bits { mode: None, uid: None, gid: None } } ro
@@ -563,7 +575,7 @@ fn labels_no_cache_and_epochs_are_what_the_caller_says() {
     let mut asked = request();
     asked.labels.insert("l".into(), "v".into());
     asked.no_cache = NoCache::Stages(BTreeSet::from(["B".to_owned()]));
-    asked.source_date_epoch = Some(spec::time::Time::from_ns(1_000_000_000));
+    asked.build_args.insert("SOURCE_DATE_EPOCH".into(), "1".into());
     let text = "FROM alpine AS a\nRUN a\nFROM a AS b\nARG SOURCE_DATE_EPOCH\nRUN b\n";
     check_with(
         text,
@@ -647,6 +659,65 @@ fn what_cannot_be_is_refused_where_it_stands() {
     let mut asked = request();
     asked.build_args.insert("SOURCE_DATE_EPOCH".into(), "today".into());
     refused_with("FROM scratch\n", &asked, expect![": invalid SOURCE_DATE_EPOCH: today"]);
+}
+
+#[test]
+fn the_epoch_is_a_number_or_that_of_something_elsewhere() {
+    let epoch = |text: &str, value: &str| {
+        let mut asked = request();
+        asked.named_contexts.insert("named".into(), BuildContext::Url("https://h/x.tar".into()));
+        asked.named_contexts.insert("image".into(), BuildContext::Image("alpine".into()));
+        if !value.is_empty() {
+            asked.build_args.insert("SOURCE_DATE_EPOCH".into(), value.into());
+        }
+        let plan = planned(text, &asked).unwrap_or_else(|error| panic!("{error}"));
+        let said = plan.steps.iter().find_map(|step| {
+            let What::Run(run) = &step.what else { return None };
+            run.env.iter().find(|line| line.starts_with("SOURCE")).cloned()
+        });
+        format!("{:?} {said:?}", plan.targets[0].epoch.map(Time::seconds))
+    };
+    let stage = |default: &str, add: &str| {
+        format!(
+            "ARG V=1\nARG SOURCE_DATE_EPOCH={default}\nFROM scratch AS Source\nARG V=2\n{add}\nFROM alpine\nARG SOURCE_DATE_EPOCH\nRUN x\n"
+        )
+    };
+    let http = stage("source", "ADD https://h/$V.tar /");
+    assert_eq!(epoch(&http, ""), r#"Some(1700000402) Some("SOURCE_DATE_EPOCH=1700000402")"#);
+    assert_eq!(epoch(&http, "-7"), r#"Some(-7) Some("SOURCE_DATE_EPOCH=-7")"#);
+    assert_eq!(
+        epoch(&stage("", "ADD https://h/x.git /"), "SOURCE"),
+        "Some(1700000101) Some(\"SOURCE_DATE_EPOCH=1700000101\")"
+    );
+    // What has no time leaves it unset, whoever named it.
+    for value in ["context", "named", "image"] {
+        assert_eq!(epoch(&stage(value, "RUN y"), ""), "None None");
+        assert_eq!(epoch(&stage("5", "RUN y"), value), "None None");
+    }
+    let refused_stage = |add: &str, is: Expect| refused(&stage("source", add), is);
+    refused_stage("ADD https://h/nope.tar /", expect![": https://h/nope.tar: not found"]);
+    refused_stage(
+        "COPY a b",
+        expect!["3: SOURCE_DATE_EPOCH stage does not meet source-only requirements: unsupported copy instruction"],
+    );
+    refused_stage("ADD a b", expect!["3: SOURCE_DATE_EPOCH stage source must be a single HTTP(S) or Git ADD"]);
+    refused_stage(
+        "ADD https://h/x https://h/y /",
+        expect!["3: SOURCE_DATE_EPOCH stage must contain exactly one remote ADD source"],
+    );
+    refused_stage(
+        "ADD https://h/x /\nADD https://h/y /",
+        expect!["3: SOURCE_DATE_EPOCH stage must contain exactly one remote ADD"],
+    );
+    refused_stage("ARG A", expect!["3: SOURCE_DATE_EPOCH stage must contain exactly one remote ADD"]);
+    refused(
+        "ARG SOURCE_DATE_EPOCH=s\nFROM alpine AS s\nADD https://h/x /\nFROM s\n",
+        expect!["2: SOURCE_DATE_EPOCH stage must use FROM scratch"],
+    );
+    refused(
+        "ARG SOURCE_DATE_EPOCH=9999999999999\nFROM scratch\n",
+        expect![": invalid SOURCE_DATE_EPOCH: 9999999999999"],
+    );
 }
 
 #[test]

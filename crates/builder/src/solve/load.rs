@@ -13,6 +13,7 @@ use store::Store;
 
 use super::checks;
 use super::error::{BuildError, Place, Source};
+use super::remote::Dated;
 use super::report::{Report, told};
 use crate::attest::provenance::Material;
 use crate::cache::Session;
@@ -60,6 +61,8 @@ pub(crate) struct Opened {
     pub(crate) tree: Tree,
     /// What is not seen of it.
     pub(crate) ignore: Option<Arc<Patterns>>,
+    /// How old it is.
+    pub(crate) dated: Dated,
 }
 
 /// Before it is known what is seen of it.
@@ -69,6 +72,7 @@ struct Raw {
     dockerfile: Option<Vec<u8>>,
     /// `.dockerignore` counts for what is on this machine alone.
     is_local: bool,
+    dated: Dated,
 }
 
 impl<'a> Contexts<'a> {
@@ -118,7 +122,7 @@ impl<'a> Contexts<'a> {
             })?;
             self.keep(MAIN, opened);
         } else {
-            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None });
+            self.keep(MAIN, Opened { tree: raw.tree.called(MAIN), ignore: None, dated: raw.dated });
         }
         Ok(Loaded { file, source, vertex })
     }
@@ -179,7 +183,7 @@ impl<'a> Contexts<'a> {
                 seen(raw.tree, text)
             })?
         } else {
-            Opened { tree: raw.tree, ignore: None }
+            Opened { tree: raw.tree, ignore: None, dated: raw.dated }
         };
         Ok(self.keep(name, opened))
     }
@@ -208,7 +212,7 @@ impl<'a> Contexts<'a> {
 
     fn raw(&self, name: &str, context: &BuildContext) -> Result<Raw, BuildError> {
         let cache = self.store.build_cache_dir();
-        let local = |tree: Tree| Raw { tree: tree.called(name), dockerfile: None, is_local: true };
+        let local = |tree: Tree| Raw { tree: tree.called(name), dockerfile: None, is_local: true, dated: Dated::Never };
         match context {
             BuildContext::Directory(dir) => Ok(local(Tree::directory(dir, &cache)?)),
             BuildContext::Empty => Ok(local(Tree::directory(&self.session.temporary()?, &cache)?)),
@@ -229,7 +233,7 @@ impl<'a> Contexts<'a> {
 
     fn bring(&self, name: &str, url: &str) -> Result<Raw, BuildError> {
         let into = self.session.temporary()?;
-        let far = |tree: Tree, dockerfile| Raw { tree: tree.called(name), dockerfile, is_local: false };
+        let far = |tree: Tree, dockerfile, dated| Raw { tree: tree.called(name), dockerfile, is_local: false, dated };
         let cache = self.store.build_cache_dir();
         if let Some(checkout) = git_source(url).map_err(BuildError::refused)? {
             let keep = self
@@ -242,14 +246,15 @@ impl<'a> Contexts<'a> {
             let commit = self.report.during(&format!("[internal] load git source {url}"), |shown| {
                 let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
                 let commit = commit.map_err(|e| BuildError::refused(told(&e)))?;
-                checkout.is_of(&commit).map_err(BuildError::refused)?;
+                checkout.is_of(&commit.id).map_err(BuildError::refused)?;
                 Ok::<_, BuildError>(commit)
             })?;
-            self.note(Material::of_commit(url, &commit));
-            return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None));
+            self.note(Material::of_commit(url, &commit.id));
+            let dated = commit.committed_s.map_or(Dated::Never, Dated::At);
+            return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None, dated));
         }
         let mut file = self.store.spool()?;
-        self.report.during("[internal] load remote build context", |shown| {
+        let fetched = self.report.during("[internal] load remote build context", |shown| {
             let began = disk::now();
             let fetched = self
                 .machine
@@ -261,12 +266,12 @@ impl<'a> Contexts<'a> {
         self.note(Material::of_address(url, &hash_download(&file, None)?));
         if is_archive(&file) {
             let tar = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-            return Ok(far(Tree::unpacked(&tar, &into)?, None));
+            return Ok(far(Tree::unpacked(&tar, &into)?, None, Dated::of(file, fetched.modified_s)));
         }
         file.rewind().map_err(failed)?;
         let mut text = Vec::new();
         (&file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
-        Ok(far(Tree::directory(&into, &cache)?, Some(text)))
+        Ok(far(Tree::directory(&into, &cache)?, Some(text), Dated::of(file, fetched.modified_s)))
     }
 }
 
@@ -281,15 +286,16 @@ pub(crate) fn subtree(root: &Path, below: Option<&str>, cache: &Path) -> Result<
     Tree::directory(&PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd())), cache)
 }
 
+/// A context of this machine, which has no age.
 fn seen(tree: Tree, ignore: Option<Vec<u8>>) -> Result<Opened, BuildError> {
     let patterns = ignore::read(&ignore.unwrap_or_default());
     let patterns = Patterns::new(patterns)
         .map_err(|e| BuildError::refused(format!("failed to read dockerignore patterns: {e}")))?;
     if patterns.is_empty() {
-        return Ok(Opened { tree, ignore: None });
+        return Ok(Opened { tree, ignore: None, dated: Dated::Never });
     }
     let ignore = Some(Arc::new(patterns.clone()));
-    Ok(Opened { tree: tree.seen_through(patterns), ignore })
+    Ok(Opened { tree: tree.seen_through(patterns), ignore, dated: Dated::Never })
 }
 
 fn file_name(path: &Path) -> String {

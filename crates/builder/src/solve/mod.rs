@@ -28,6 +28,7 @@ use std::thread;
 
 use disk::Home;
 use spec::digest::Digest;
+use spec::time::Time;
 use store::Store;
 
 use checks::Bases;
@@ -61,7 +62,7 @@ pub fn build(
     let _kept = store.share()?;
     let contexts = Contexts::new(request, store, &session, machine, report);
     let loaded = contexts.load()?;
-    let facts = Asking { machine, report, bases: Bases::default(), known: Mutex::default() };
+    let facts = Asking { contexts: &contexts, bases: Bases::default(), known: Mutex::default() };
     let planned = plan(&loaded.file, request, &facts);
     // What the author should know is told even if there is no plan.
     let ignore = contexts.open(load::MAIN)?.ignore.clone();
@@ -166,10 +167,9 @@ fn digests(plan: &Plan) -> Vec<Digest> {
     digests
 }
 
-/// Asks the machine for images' configs, for several at once.
+/// Asks the machine: for images' configs, several at once; for what is elsewhere.
 struct Asking<'a> {
-    machine: &'a dyn Machine,
-    report: Report<'a>,
+    contexts: &'a Contexts<'a>,
     bases: Bases,
     /// What was told: several stages may begin with one image.
     known: Mutex<BTreeMap<String, Described>>,
@@ -188,6 +188,10 @@ impl Facts for Asking<'_> {
             None => Err(failed.remove(&one.name()).unwrap_or_else(gone)),
         });
         found.collect()
+    }
+
+    fn time_of(&self, what: &What) -> Result<Option<Time>, MachineError> {
+        self.contexts.time_of(what).map_err(|error| MachineError { message: error.message, source: None })
     }
 }
 
@@ -218,9 +222,9 @@ impl Asking<'_> {
     }
 
     fn one(&self, wanted: &Wanted) -> Result<Described, MachineError> {
-        let shown = self.report.step(Digest::sha256(wanted.name().as_bytes()), Vec::new(), &wanted.shown);
+        let shown = self.contexts.report.step(Digest::sha256(wanted.name().as_bytes()), Vec::new(), &wanted.shown);
         shown.begin();
-        let described = self.machine.describe(&wanted.image, &|progress| shown.relay(progress));
+        let described = self.contexts.machine.describe(&wanted.image, &|progress| shown.relay(progress));
         match &described {
             Ok(described) => {
                 self.bases.note(&wanted.image.name, &described.config);

@@ -6,12 +6,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use spec::digest::{ChainId, Digest};
+use spec::time::Time;
 
-use super::load::subtree;
+use super::load::{Contexts, subtree};
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
 use crate::WantedImage;
 use crate::attest::provenance::Material;
+use crate::context::{Tree, newest_s};
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
 
@@ -23,10 +25,34 @@ pub(crate) struct Download {
     pub(crate) modified_s: Option<i64>,
 }
 
-impl Solver<'_> {
-    pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
+/// What says when something was made.
+pub(crate) enum Dated {
+    Never,
+    /// The commit, or the server.
+    At(i64),
+    /// The newest file in it, if it is an archive.
+    Newest(File),
+}
+
+impl Dated {
+    /// A download: the server's word goes first.
+    pub(crate) fn of(file: File, modified_s: Option<i64>) -> Dated {
+        modified_s.map_or(Dated::Newest(file), Dated::At)
+    }
+
+    pub(crate) fn time(&self) -> Option<Time> {
+        let seconds = match self {
+            Dated::Never => None,
+            Dated::At(seconds) => Some(*seconds),
+            Dated::Newest(file) => newest_s(file),
+        };
+        seconds?.checked_mul(1_000_000_000).map(Time::from_ns)
+    }
+}
+
+impl Contexts<'_> {
+    pub(crate) fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<Download, StepError> {
         let began = disk::now();
-        shown.begin();
         let mut file = self.store.spool()?;
         let fetched = self.machine.fetch(&http.url, &mut file, &|done, total| {
             shown.part(&format!("downloading {}", http.url), done, total, began);
@@ -35,22 +61,51 @@ impl Solver<'_> {
         file.rewind()?;
         let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
         let digest = hash_download(&file, wanted.as_ref())?;
-        self.contexts.note(Material::of_address(&http.url, &digest));
+        self.note(Material::of_address(&http.url, &digest));
         file.rewind()?;
         let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
         let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
+        Ok(Download { file, name, digest, modified_s: fetched.modified_s })
+    }
+
+    pub(crate) fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
+        let into = self.session.temporary()?;
+        let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
+        let commit = commit.map_err(|error| machine_failed(&error))?;
+        checkout.is_of(&commit.id).map_err(StepError::new)?;
+        self.note(Material::of_commit(&checkout.remote, &commit.id));
+        let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
+        Ok((tree, commit.committed_s.map_or(Dated::Never, Dated::At)))
+    }
+
+    /// When something was made; none: it does not say so.
+    pub(crate) fn time_of(&self, what: &What) -> Result<Option<Time>, StepError> {
+        let resolving = |source: &str| format!("[internal] resolve SOURCE_DATE_EPOCH source {source}");
+        match what {
+            What::Context(name) => Ok(self.open(name)?.dated.time()),
+            What::Http(http) => self.report.during(&resolving(&http.url), |shown| {
+                let Download { file, modified_s, .. } = self.download(http, shown)?;
+                Ok(Dated::of(file, modified_s).time())
+            }),
+            What::Git(checkout) => self.report.during(&resolving(&checkout.remote), |shown| {
+                self.check_out(checkout, shown).map(|(_, dated)| dated.time())
+            }),
+            What::Image(_) | What::Run(_) | What::Copy(_) | What::Directory(_) => Ok(None),
+        }
+    }
+}
+
+impl Solver<'_> {
+    pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
+        shown.begin();
+        let download = self.contexts.download(http, shown)?;
         shown.done();
-        Ok(Made::Download(Arc::new(Download { file, name, digest, modified_s: fetched.modified_s })))
+        Ok(Made::Download(Arc::new(download)))
     }
 
     pub(crate) fn clone_repository(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<Made, StepError> {
         shown.begin();
-        let into = self.session.temporary()?;
-        let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
-        let commit = commit.map_err(|error| machine_failed(&error))?;
-        checkout.is_of(&commit).map_err(StepError::new)?;
-        self.contexts.note(Material::of_commit(&checkout.remote, &commit));
-        let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
+        let (tree, _) = self.contexts.check_out(checkout, shown)?;
         shown.done();
         Ok(Made::Checkout(Arc::new(tree)))
     }

@@ -25,6 +25,8 @@ impl Solver<'_> {
         Ok(Variant {
             platform: target.platform.clone(),
             config: config(self.plan, target, &layers, made),
+            base_layers: base(self.plan, target.tree, made).chains.len(),
+            epoch: target.epoch,
             chains: layers.chains,
             materials: self.materials(&target.platform),
             steps: self.steps(made),
@@ -110,6 +112,12 @@ fn way_up(plan: &Plan, tree: Tree) -> Vec<(StepId, String)> {
     }
     way.reverse();
     way
+}
+
+/// The layers of what all others stand on.
+fn base(plan: &Plan, tree: Tree, made: &[Made]) -> Layers {
+    let lowest = way_up(plan, tree).first().map(|(id, _)| *id);
+    layers_of(lowest.map_or(tree, |id| below(&plan.steps[id.0].what).flatten()), made)
 }
 
 /// What a step stands on; none for one that stands on nothing of the plan.

@@ -21,7 +21,7 @@ use crate::copy::{self, Archives, Copy, Source};
 use crate::dockerfile::ast::{RunNetwork, Security};
 use crate::key::{self, Content};
 use crate::plan::go;
-use crate::plan::graph::{RunFiles, RunMount, RunStep, StepId};
+use crate::plan::graph::{Begins, RunFiles, RunMount, RunStep, StepId};
 use crate::{Ended, Mounted, Run, RunDefaults, Stream};
 
 /// So much of the end of a command's output is told with its failure.
@@ -321,7 +321,7 @@ impl<'s> Solver<'s> {
         shown: &Shown<'_>,
         held: &mut Held<'s>,
     ) -> Result<Mounted, StepError> {
-        let RunFiles::Cache { id, source, sharing, owner, .. } = &mount.what else {
+        let RunFiles::Cache { id, source, sharing, owner, begins, .. } = &mount.what else {
             return Err(StepError::new("a mount is no cache"));
         };
         let began = disk::now();
@@ -350,7 +350,8 @@ impl<'s> Solver<'s> {
             Some(layers) => Seed::Files(layers.chains.last(), source, &open),
             None => Seed::Nothing,
         };
-        let wanted = WantedMount { id, sharing: *sharing, seed, owner: *owner };
+        let emptied = (*begins == Begins::Anew).then_some(&self.session.emptied);
+        let wanted = WantedMount { id, sharing: *sharing, seed, owner: *owner, emptied };
         let cache = CacheMount::take(self.store, &wanted, &mut waits, &|| self.is_cancelled())?;
         let path = cache.path();
         held.caches.push(cache);

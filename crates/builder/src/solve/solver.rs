@@ -105,6 +105,12 @@ impl StepError {
     }
 }
 
+impl std::fmt::Display for StepError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl<E: std::error::Error> From<E> for StepError {
     fn from(error: E) -> StepError {
         let mut message = error.to_string();

@@ -18,8 +18,8 @@ use testkit::{ImageBuilder, Root};
 
 use super::*;
 use crate::{
-    BuildContext, Dockerfile, Ended, Fetched, Git, Mounted, NoCache, Pull, Run, RunDefaults, Secret, Stream, Variant,
-    WantedImage,
+    BuildContext, Commit, Dockerfile, Ended, Fetched, Git, Mounted, NoCache, Pull, Run, RunDefaults, Secret, Stream,
+    Variant, WantedImage,
 };
 
 /// A store, a context, and a machine.
@@ -58,7 +58,6 @@ impl Site {
             run: RunDefaults::default(),
             secrets: BTreeMap::new(),
             ssh: BTreeMap::new(),
-            source_date_epoch: None,
             cache_from: Vec::new(),
             allow: BTreeSet::new(),
         }
@@ -207,10 +206,10 @@ impl Machine for Site {
         Ok(Fetched::default())
     }
 
-    fn git(&self, wanted: &Git, into: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+    fn git(&self, wanted: &Git, into: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
         fs::create_dir(into.join("sub")).unwrap();
         fs::write(into.join("sub/file"), &wanted.remote).unwrap();
-        Ok("0123456789".into())
+        Ok(Commit { id: "0123456789".into(), committed_s: Some(1_700_000_101) })
     }
 }
 
@@ -456,7 +455,7 @@ impl Machine for Dying<'_> {
         unreachable!()
     }
 
-    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
         unreachable!()
     }
 }
@@ -715,7 +714,7 @@ impl Machine for Away<'_> {
         unreachable!()
     }
 
-    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+    fn git(&self, _: &Git, _: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
         unreachable!()
     }
 }

@@ -37,7 +37,7 @@ pub fn attest(host: &Host, built: &Built, wanted: &Attest<'_>) -> Result<Vec<Vec
 }
 
 fn one(host: &Host, built: &Built, variant: &Variant, wanted: &Attest<'_>) -> Result<Vec<Predicate>, Error> {
-    let created = variant.config.created.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Time::from_ns(0));
+    let created = created(variant);
     let mut said = Vec::new();
     if wanted.asked.sbom {
         let config =
@@ -67,6 +67,11 @@ fn one(host: &Host, built: &Built, variant: &Variant, wanted: &Attest<'_>) -> Re
         said.push(provenance::predicate(&facts, asked));
     }
     Ok(said)
+}
+
+/// What its config says.
+pub(super) fn created(variant: &Variant) -> Time {
+    variant.config.created.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Time::from_ns(0))
 }
 
 fn described(host: &Host, step: &DoneStep) -> Result<Step, Error> {

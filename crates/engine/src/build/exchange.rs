@@ -14,6 +14,7 @@ use registry::download::download;
 use registry::partial::Partial;
 use registry::upload::{UploadError, growing, upload, upload_bytes};
 use spec::digest::{BlobDigest, ChainId, DiffId, Digest};
+use spec::form::Packing;
 use spec::image::{Descriptor, media};
 use spec::platform::Platform;
 use spec::reference::Reference;
@@ -92,7 +93,7 @@ impl Sink for Repository<'_> {
             Some((blob, _)) => Descriptor { media_type: media::oci_layer(&blob.media_type).to_owned(), ..blob },
             None => {
                 let (mut making, growing) = growing(self.store.spool()?);
-                let blob = self.store.pack(chain, &mut making)?;
+                let blob = self.store.pack(chain, Packing::USUAL, &mut making)?;
                 making.end(blob.digest.clone());
                 self.session.run(upload(client, reference, growing)).map_err(self.failed())?;
                 blob

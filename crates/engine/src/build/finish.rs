@@ -1,12 +1,12 @@
 //! What was built becomes images with names.
 
 use builder::{Built, Variant};
-use spec::attestation::Predicate;
 use spec::digest::ImageId;
 use spec::event::ImageAct;
 use spec::platform::Platform;
-use spec::reference::Reference;
+use store::Said;
 
+use super::output::Label;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -19,18 +19,21 @@ pub struct Finished {
     pub named: ImageId,
 }
 
-/// Puts all variants into the store, with what is said about each; those names mean the one for this machine from now on, or the first: a name means one image here.
+/// Puts all variants into the store, with what is said about each and how they leave; those names mean the one for this machine from now
+/// on, or the first: a name means one image here.
 ///
 /// # Errors
 /// Of the store; nothing was built.
-pub fn finish(host: &Host, built: &Built, said: &[Vec<Predicate>], names: &[Reference]) -> Result<Finished, Error> {
+pub fn finish(host: &Host, built: &Built, label: &Label<'_>) -> Result<Finished, Error> {
+    let names = label.names;
     let main = main_variant(built)?;
     let mut images = Vec::new();
     for (place, variant) in built.variants.iter().enumerate() {
         let own = if place == main { names.to_vec() } else { Vec::new() };
         let id = host.store.add_image(variant.config.clone(), own)?;
         // Nothing, too: what was said of the same image before came of another build.
-        host.store.attest(&id, said.get(place).map_or(&[], Vec::as_slice))?;
+        let predicates = label.said.get(place).cloned().unwrap_or_default();
+        host.store.attest(&id, &Said { predicates, form: label.form.clone() })?;
         host.note_image(&id, None, ImageAct::Create);
         images.push((variant.platform.clone(), id));
     }

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use builder::Git;
+use builder::{Commit, Git};
 
 use crate::error::Error;
 
@@ -42,13 +42,13 @@ const HANDED_ON: [&str; 9] = [
     "GIT_SSL_CAINFO",
 ];
 
-/// Checks out a repository into an empty directory. Answers the commit.
+/// Checks out a repository into an empty directory.
 pub(super) fn git(
     env: &[(String, String)],
     wanted: &Git,
     into: &Path,
     on: &(dyn Fn(&[u8]) + Sync),
-) -> Result<String, Error> {
+) -> Result<Commit, Error> {
     let program = find(env)?;
     let say = Say { program: &program, env, into, on };
     let reference = wanted.reference.as_deref().filter(|text| !text.is_empty()).unwrap_or("HEAD");
@@ -78,7 +78,8 @@ pub(super) fn git(
         }
         Err(error) => return Err(failed(error)),
     };
-    let commit = say.words(&["rev-parse", "--verify", "HEAD"])?;
+    let id = say.words(&["rev-parse", "--verify", "HEAD"])?.trim().to_owned();
+    let committed_s = say.words(&["log", "--max-count=1", "--format=%ct", "HEAD"])?.trim().parse().ok();
     let has_modules = into.join(".gitmodules").symlink_metadata().is_ok();
     if wanted.submodules && has_modules {
         say.shallow(&["submodule", "--quiet", "update", "--init", "--recursive"], &[]).map_err(failed)?;
@@ -89,7 +90,7 @@ pub(super) fn git(
     } else {
         disk::remove_tree(&into.join(".git")).map_err(Error::io("removing the repository's .git"))?;
     }
-    Ok(commit.trim().to_owned())
+    Ok(Commit { id, committed_s })
 }
 
 /// What a branch or tag is called in full, and how many digits its digest has, by what `ls-remote` printed. A branch goes before a

@@ -18,7 +18,7 @@ use crate::image::progress::{LayerEvent, LayerState};
 /// Finds it, or gets it. What is here costs one look.
 pub(super) fn image(tools: &Tools<'_>, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, Error> {
     if let Some(layout) = Layout::parse(&wanted.name) {
-        return layout::load(tools, &layout.map_err(|e| Error::Invalid(e.to_string()))?, &wanted.platform);
+        return layout::load(tools, &layout, &wanted.platform);
     }
     let pull = match wanted.pull {
         builder::Pull::Always => Pull::Always,

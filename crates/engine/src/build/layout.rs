@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, open};
-use spec::digest::{Digest, DigestError};
+use spec::digest::Digest;
 use spec::platform::Platform;
 use store::{Image, LayoutImage};
 
@@ -26,18 +26,20 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Takes an address apart; none where it is another kind of address.
-    ///
-    /// # Errors
-    /// The digest is none.
+    /// Takes an address apart; none where it is another kind of address. A path may have both signs: what follows the last of each counts
+    /// only if it is a digest, or a tag.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Result<Layout, DigestError>> {
+    pub fn parse(text: &str) -> Option<Layout> {
         let rest = text.strip_prefix(SCHEME)?;
-        let (rest, digest) = rest.split_once('@').map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
-        let (dir, tag) = rest.split_once(':').unwrap_or((rest, "latest"));
-        let layout = |digest| Layout { dir: dir.into(), tag: tag.to_owned(), digest };
-        Some(digest.map(str::parse).transpose().map(layout))
+        let exact = rest.rsplit_once('@').and_then(|(rest, digest)| Some((rest, digest.parse().ok()?)));
+        let (rest, digest) = exact.map_or((rest, None), |(rest, digest)| (rest, Some(digest)));
+        let (dir, tag) = rest.rsplit_once(':').filter(|(_, tag)| is_tag(tag)).unwrap_or((rest, "latest"));
+        Some(Layout { dir: dir.into(), tag: tag.to_owned(), digest })
     }
+}
+
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 impl fmt::Display for Layout {
@@ -64,16 +66,21 @@ mod tests {
     #[test]
     fn addresses_are_taken_apart_as_by_buildx() {
         let check = |text: &str, is: &str| {
-            let layout = Layout::parse(text).unwrap().unwrap();
+            let layout = Layout::parse(text).unwrap();
             assert_eq!(layout.to_string(), is);
-            assert_eq!(Layout::parse(is).unwrap().unwrap(), layout);
+            assert_eq!(Layout::parse(is).unwrap(), layout);
         };
         let digest = format!("sha256:{}", "1".repeat(64));
         check("oci-layout://a/b", "oci-layout://a/b:latest");
-        check("oci-layout:///x:docker.io/library/y:1", "oci-layout:///x:docker.io/library/y:1");
+        check("oci-layout:///x:1.3", "oci-layout:///x:1.3");
         check(&format!("oci-layout://x@{digest}"), &format!("oci-layout://x:latest@{digest}"));
         check(&format!("oci-layout://x:1@{digest}"), &format!("oci-layout://x:1@{digest}"));
-        assert!(Layout::parse("oci-layout://x@1").unwrap().is_err());
+        // In paths they are letters like others.
+        check("oci-layout:///a@b/c", "oci-layout:///a@b/c:latest");
+        check("oci-layout:///a:b/c:1", "oci-layout:///a:b/c:1");
+        check(&format!("oci-layout:///a:b/@/c@{digest}"), &format!("oci-layout:///a:b/@/c:latest@{digest}"));
+        let odd = Layout { dir: format!("/a@{digest}").into(), tag: "1".into(), digest: None };
+        assert_eq!(Layout::parse(&odd.to_string()), Some(odd));
         assert!(Layout::parse("docker-image://x").is_none());
     }
 }

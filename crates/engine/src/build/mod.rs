@@ -25,7 +25,7 @@ use std::path::Path;
 
 use builder::exchange::Foreign;
 use builder::progress::Progress;
-use builder::{Ended, Fetched, Git, Machine, MachineError, Run, Stream, WantedImage};
+use builder::{Commit, Ended, Fetched, Git, Machine, MachineError, Run, Stream, WantedImage};
 use spec::id::ContainerId;
 use spec::platform::Platform;
 use store::Image;
@@ -76,7 +76,7 @@ impl Machine for Tools<'_> {
         fetch::fetch(self, url, into, on).map_err(told)
     }
 
-    fn git(&self, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<String, MachineError> {
+    fn git(&self, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
         git::git(self.git_env, wanted, into, on).map_err(told)
     }
 }

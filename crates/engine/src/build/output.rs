@@ -1,19 +1,22 @@
 //! Ways out of a build that are no image of this store: archives of images, and files.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::lchown;
 use std::path::{Path, PathBuf};
 
+use builder::attest::subjects;
 use builder::{Built, Variant};
-use spec::annotation::Annotations;
-use spec::attestation::Predicate;
-use spec::digest::{Digest, ImageId};
+use spec::attestation::{self, Predicate};
+use spec::digest::{DiffId, Digest, ImageId};
+use spec::form::{Form, Types};
 use spec::reference::Reference;
 use store::layer::{self, Packed};
 use store::{Floor, Image, MountImage, SaveError, Saved};
 
+use super::attest::created;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -22,24 +25,44 @@ use crate::host::Host;
 pub struct Label<'a> {
     /// Their names.
     pub names: &'a [Reference],
-    /// Free words on their documents.
-    pub annotations: &'a Annotations,
+    /// How they leave.
+    pub form: &'a Form,
     /// For each variant; nothing: nothing.
     pub said: &'a [Vec<Predicate>],
 }
 
 impl Label<'_> {
-    /// Whether there will be an index for all that is to be on one.
+    /// Whether there will be documents for all that is to be on them.
     ///
     /// # Errors
     /// In BuildKit's words: there will be none.
     pub fn check(&self, built: &Built) -> Result<(), Error> {
-        let has_index = built.variants.len() > 1 || self.said.iter().any(|said| !said.is_empty());
-        if self.annotations.want_index() && !has_index {
-            return Err(Error::Invalid("index annotations not supported for single platform export".into()));
+        let annotations = &self.form.annotations;
+        let is_attested = self.said.iter().any(|said| !said.is_empty());
+        let refused = |why: &str| Err(Error::Invalid(why.to_owned()));
+        match self.form.types {
+            Types::Docker if is_attested => refused("cannot export attestations with \"oci-mediatypes=false\""),
+            Types::Docker if annotations.beside_manifests() => {
+                refused("cannot export annotations with \"oci-mediatypes=false\"")
+            }
+            Types::Docker | Types::Oci if annotations.want_index() && built.variants.len() < 2 && !is_attested => {
+                refused("index annotations not supported for single platform export")
+            }
+            Types::Docker | Types::Oci => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// The layers of which it can be said that no file is later than `SOURCE_DATE_EPOCH`: those that were built with it.
+#[must_use]
+pub fn rewritten(built: &Built) -> BTreeMap<DiffId, i64> {
+    let mut rewritten = BTreeMap::new();
+    for variant in &built.variants {
+        let Some(epoch) = variant.epoch else { continue };
+        let layers = variant.config.rootfs.diff_ids.iter().skip(variant.base_layers);
+        rewritten.extend(layers.map(|layer| (layer.clone(), epoch.seconds())));
+    }
+    rewritten
 }
 
 /// Writes the images as one archive: `docker save`'s and an OCI layout at once; of several platforms an OCI layout alone. The store gets
@@ -64,7 +87,7 @@ fn saved(built: &Built, label: &Label<'_>) -> Result<Saved, Error> {
     for (place, variant) in built.variants.iter().enumerate() {
         images.push((image(variant)?, label.said.get(place).cloned().unwrap_or_default()));
     }
-    Ok(Saved { images, names: label.names.to_vec(), annotations: label.annotations.clone() })
+    Ok(Saved { images, names: label.names.to_vec(), form: label.form.clone() })
 }
 
 fn unsaved(error: SaveError) -> Error {
@@ -74,6 +97,7 @@ fn unsaved(error: SaveError) -> Error {
         | SaveError::Layer(..)
         | SaveError::Corrupt { .. }
         | SaveError::Attestation(_)
+        | SaveError::Pack(_)
         | SaveError::Store(_)) => Error::other("saving what was built")(error),
     }
 }
@@ -93,21 +117,46 @@ fn image(variant: &Variant) -> Result<Image, Error> {
     })
 }
 
-/// Writes the files of the result as a tar. Those of each of several platforms are below a directory of its own: `linux_amd64`.
+/// Writes the files of the result as a tar, and what is said about them beside them. All of each of several platforms is below a directory
+/// of its own: `linux_amd64`.
 ///
 /// # Errors
 /// Of the store; the output.
-pub fn tar(host: &Host, built: &Built, out: impl Write) -> Result<(), Error> {
-    let failed = "writing the files of what was built";
-    let mut files = Vec::new();
-    for variant in &built.variants {
-        files.push((mount(host, variant)?, directory_of(variant)));
+pub fn tar(host: &Host, built: &Built, said: &[Vec<Predicate>], out: impl Write) -> Result<(), Error> {
+    let several = built.variants.len() > 1;
+    let mut parts = Vec::new();
+    for (at, variant) in built.variants.iter().enumerate() {
+        let files = mount(host, variant)?;
+        let dir = if several { directory_of(variant) } else { String::new() };
+        let mut texts = beside(&files, said.get(at), "")?;
+        for (name, _) in texts.iter_mut().filter(|_| several) {
+            *name = format!("{dir}/{name}");
+        }
+        parts.push((files, dir, texts, created(variant).seconds()));
     }
-    let trees: Vec<Packed<'_>> = match files.as_slice() {
-        [(files, _)] => vec![Packed::Below(files.as_fd())],
-        several => several.iter().map(|(files, name)| Packed::Directory(files.as_fd(), name.as_bytes())).collect(),
-    };
+    let mut trees = Vec::new();
+    for (files, dir, texts, time_s) in &parts {
+        trees.push(match dir.as_bytes() {
+            [] => Packed::Below(files.as_fd()),
+            name => Packed::Directory(files.as_fd(), name),
+        });
+        trees.extend(texts.iter().map(|(name, body)| Packed::File { name: name.as_bytes(), body, time_s: *time_s }));
+    }
+    let failed = "writing the files of what was built";
     layer::pack_all(&trees, &|owner| owner, out).map(drop).map_err(Error::other(failed))
+}
+
+/// What is said about files, as files: their names, which say whose they are, and their texts (BuildKit `exporter/local`).
+fn beside(files: &OwnedFd, said: Option<&Vec<Predicate>>, whose: &str) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let Some(said) = said.filter(|said| !said.is_empty()) else { return Ok(Vec::new()) };
+    let failed = "stating what was built";
+    let subjects = subjects(files.as_fd()).map_err(Error::io(failed))?;
+    let one = |predicate: &Predicate| {
+        let name = if predicate.kind.contains("spdx") { "sbom.spdx" } else { "provenance" };
+        let text = attestation::state(predicate, &subjects).map_err(Error::other(failed))?;
+        Ok((format!("{name}{whose}.json"), text))
+    };
+    said.iter().map(one).collect()
 }
 
 fn directory_of(variant: &Variant) -> String {
@@ -147,12 +196,8 @@ pub fn local(host: &Host, built: &Built, said: &[Vec<Predicate>], dir: &Path, sp
         let removed = disk::remove_tree(&aside).map_err(failed());
         moved.and(removed)?;
         let whose = if several && !splits { format!(".{platform}") } else { String::new() };
-        for predicate in said.get(at).into_iter().flatten() {
-            let name = match predicate.kind.contains("spdx") {
-                true => format!("sbom{whose}.spdx.json"),
-                false => format!("provenance{whose}.json"),
-            };
-            replace(&place.join(name), &aside, &predicate.body).map_err(failed())?;
+        for (name, text) in beside(&files, said.get(at), &whose)? {
+            replace(&place.join(name), &aside, &text).map_err(failed())?;
         }
     }
     Ok(())

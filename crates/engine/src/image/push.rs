@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use registry::client::{Begun, Client, ClientError};
 use registry::upload::{Growing, UploadError, growing, upload, upload_bytes};
-use spec::annotation::{Annotations, Place};
 use spec::attestation::{self, Attestations};
 use spec::digest::{ChainId, DiffId, Digest, ImageId};
 use spec::event::ImageAct;
-use spec::image::{Descriptor, Manifest, media};
+use spec::form::{Form, Packing};
+use spec::image::Descriptor;
 use spec::reference::Reference;
-use store::{Image, Origin, PackError, ResolveError};
+use store::{Image, Origin, PackError, ResolveError, Said};
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -54,11 +54,11 @@ pub fn push(
 ) -> Result<Pushed, Error> {
     let image = image(host, reference)?;
     let named = image.id.clone();
-    let all = Together { reference, images: &[image], named: &named, annotations: &Annotations::default() };
+    let all = Together { reference, images: &[image], named: &named };
     push_together(host, session, &all, on)
 }
 
-/// Images that go to a registry under one name.
+/// Images that go to a registry under one name, each in the form that the store has for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Together<'a> {
     /// The name, with a tag.
@@ -67,8 +67,6 @@ pub struct Together<'a> {
     pub images: &'a [Image],
     /// The one that the name means here.
     pub named: &'a ImageId,
-    /// Free words on their documents.
-    pub annotations: &'a Annotations,
 }
 
 /// Pushes images of several platforms, or one.
@@ -87,9 +85,9 @@ pub fn push_together(
     let draw = Mutex::new(on);
     let mut arrived = Vec::new();
     for image in all.images {
-        arrived.push(Push { host, session, reference, image, draw: &draw }.arrive(all.annotations)?);
+        arrived.push(Push { host, session, reference, image, draw: &draw }.arrive()?);
     }
-    let published = session.run(publish(session.client(), reference, &arrived, all.annotations));
+    let published = session.run(publish(session.client(), reference, &arrived));
     let (digest, size_bytes) = published.map_err(|e| refused(reference, e))?;
     for (diff_id, blob) in arrived.iter().flat_map(|arrived| &arrived.layers) {
         host.store.remember(diff_id, blob, &reference.repository())?;
@@ -129,6 +127,7 @@ struct Arrived<'a> {
     layers: Vec<(DiffId, Descriptor)>,
     manifest: Descriptor,
     manifest_bytes: Vec<u8>,
+    form: Form,
     /// What is said about it.
     said: Option<Attestations>,
 }
@@ -142,26 +141,25 @@ struct Push<'a, 'd> {
 }
 
 impl<'a> Push<'a, '_> {
-    fn arrive(&self, annotations: &Annotations) -> Result<Arrived<'a>, Error> {
+    fn arrive(&self) -> Result<Arrived<'a>, Error> {
         let (image, platform) = (self.image, self.image.config.platform());
+        let Said { predicates, form } = self.host.store.attested(&image.id)?;
         let original = self.host.store.manifest(image)?;
-        let layers = self.layers(original.as_ref())?;
+        let layers = self.layers(original.as_ref(), &form)?;
         let mut blobs = self.find(&layers)?;
-        blobs.extend(self.send(layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect())?);
+        let missing = layers.iter().filter(|layer| !blobs.contains_key(&layer.diff_id)).collect();
+        blobs.extend(self.send(missing, form.packing.unwrap_or(Packing::USUAL))?);
         let diff_ids = &image.config.rootfs.diff_ids;
         let layers: Vec<_> = diff_ids.iter().map(|diff_id| (diff_id.clone(), blobs[diff_id].clone())).collect();
-        let (media_type, manifest_bytes) =
-            manifest(image, original, &layers, annotations.on(Place::Manifest, &platform));
-        let manifest = Descriptor::of(&media_type, &manifest_bytes);
-        let predicates = self.host.store.attested(&image.id)?;
+        let (manifest, manifest_bytes) = manifest(image, original, &layers, &form);
         let names = std::slice::from_ref(self.reference);
         let said = (!predicates.is_empty()).then(|| attestation::attest(&manifest, &platform, names, &predicates));
         let said = said.transpose().map_err(Error::other("pushing"))?;
-        Ok(Arrived { image, layers, manifest, manifest_bytes, said })
+        Ok(Arrived { image, layers, manifest, manifest_bytes, form, said })
     }
 
     /// The image's layers, each once.
-    fn layers(&self, original: Option<&(Descriptor, Vec<u8>)>) -> Result<Vec<Wanted>, Error> {
+    fn layers(&self, original: Option<&(Descriptor, Vec<u8>)>, form: &Form) -> Result<Vec<Wanted>, Error> {
         let original: Vec<Descriptor> = original
             .and_then(|(descriptor, bytes)| store::read_manifest(descriptor, bytes).ok())
             .map_or_else(Vec::new, |m| m.layers);
@@ -172,6 +170,7 @@ impl<'a> Push<'a, '_> {
                 continue;
             }
             let mut origins = self.host.store.origins(&diff_id);
+            origins.retain(|origin| form.takes(&origin.blob.media_type));
             // With its first names the image keeps its digest.
             origins.sort_by_key(|origin| original.get(at).is_none_or(|first| first.digest != origin.blob.digest));
             let layer = Wanted { chain: chain.clone(), diff_id, tar_bytes, origins };
@@ -210,15 +209,15 @@ impl<'a> Push<'a, '_> {
     }
 
     /// Packs layers one after another, each on all processors, and sends them meanwhile.
-    fn send(&self, layers: Vec<&Wanted>) -> Result<Vec<(DiffId, Descriptor)>, Error> {
+    fn send(&self, layers: Vec<&Wanted>, packing: Packing) -> Result<Vec<(DiffId, Descriptor)>, Error> {
         if layers.is_empty() {
             return Ok(Vec::new());
         }
         let (hand_over, parcels) = unbounded_channel();
         let (packed, sent) = thread::scope(|scope| {
-            let packing = scope.spawn(|| self.pack(&layers, hand_over));
+            let making = scope.spawn(|| self.pack(&layers, packing, hand_over));
             let sent = self.session.run(self.send_all(parcels));
-            (packing.join(), sent)
+            (making.join(), sent)
         });
         match (packed, sent) {
             (_, Err(error @ UploadError::Client(_))) => Err(self.refused(error)),
@@ -232,6 +231,7 @@ impl<'a> Push<'a, '_> {
     fn pack(
         &self,
         layers: &[&Wanted],
+        packing: Packing,
         hand_over: UnboundedSender<Parcel>,
     ) -> Result<Vec<(DiffId, Descriptor)>, PackError> {
         let mut packed = Vec::new();
@@ -242,7 +242,7 @@ impl<'a> Push<'a, '_> {
             if hand_over.send(parcel).is_err() {
                 break;
             }
-            let blob = self.host.store.pack(&layer.chain, &mut making)?;
+            let blob = self.host.store.pack(&layer.chain, packing, &mut making)?;
             making.end(blob.digest.clone());
             packed.push((layer.diff_id.clone(), blob));
         }
@@ -296,12 +296,7 @@ impl<'a> Push<'a, '_> {
 
 /// Configs, then a manifest under the tag; or, where there are several or something is said about them, manifests under their digests, and
 /// under the tag an index of all that. Answers the digest and the length of what has the tag.
-async fn publish(
-    client: &Client,
-    reference: &Reference,
-    all: &[Arrived<'_>],
-    annotations: &Annotations,
-) -> Result<(Digest, u64), UploadError> {
+async fn publish(client: &Client, reference: &Reference, all: &[Arrived<'_>]) -> Result<(Digest, u64), UploadError> {
     for Arrived { image, .. } in all {
         upload_bytes(client, reference, &image.id.0, &image.config_bytes).await?;
     }
@@ -324,7 +319,9 @@ async fn publish(
         client.put_manifest(&by_digest(entry), &entry.media_type, entry_bytes.clone()).await?;
         said.push(entry.clone());
     }
-    let (index, bytes) = attestation::index(&manifests, &said, annotations);
+    // Those of one build have one form.
+    let form = all.first().map(|arrived| arrived.form.clone()).unwrap_or_default();
+    let (index, bytes) = attestation::index(&manifests, &said, &form);
     Ok((client.put_manifest(reference, &index.media_type, bytes).await?, index.size))
 }
 
@@ -377,22 +374,15 @@ fn manifest(
     image: &Image,
     original: Option<(Descriptor, Vec<u8>)>,
     layers: &[(DiffId, Descriptor)],
-    annotations: BTreeMap<String, String>,
-) -> (String, Vec<u8>) {
+    form: &Form,
+) -> (Descriptor, Vec<u8>) {
     if let Some((descriptor, bytes)) = original
-        && annotations.is_empty()
+        && *form == Form::default()
         && let Ok(read) = store::read_manifest(&descriptor, &bytes)
         && read.layers.iter().map(|layer| &layer.digest).eq(layers.iter().map(|(_, blob)| &blob.digest))
     {
-        return (descriptor.media_type, bytes);
+        return (Descriptor::of(&descriptor.media_type, &bytes), bytes);
     }
-    let layer = |(_, blob): &(DiffId, Descriptor)| Descriptor {
-        media_type: media::oci_layer(&blob.media_type).to_owned(),
-        digest: blob.digest.clone(),
-        size: blob.size,
-        platform: None,
-        annotations: BTreeMap::new(),
-    };
-    let plain = Manifest::of_image(&image.config_bytes, layers.iter().map(layer).collect());
-    (media::MANIFEST.to_owned(), Manifest { annotations, ..plain }.to_bytes())
+    let layers = layers.iter().map(|(diff_id, blob)| (diff_id, blob));
+    form.manifest(&image.config.platform(), &image.config_bytes, layers)
 }

@@ -20,6 +20,7 @@ pub fn save(host: &Host, names: &[&str], out: impl Write) -> Result<(), Error> {
         | SaveError::Layer(..)
         | SaveError::Corrupt { .. }
         | SaveError::Attestation(_)
+        | SaveError::Pack(_)
         | SaveError::Store(_)) => Error::other("saving the images")(error),
     })?;
     let mut told = BTreeSet::new();

@@ -68,6 +68,15 @@ pub enum Packed<'a> {
         /// What it is called in the archive.
         as_name: &'a [u8],
     },
+    /// A file of these bytes, root's and for root alone, that lies nowhere.
+    File {
+        /// What it is called in the archive.
+        name: &'a [u8],
+        /// What is in it.
+        body: &'a [u8],
+        /// Seconds since 1970.
+        time_s: i64,
+    },
 }
 
 /// A user and a group.
@@ -153,6 +162,12 @@ impl<'o, W: Write> Walk<'o, W> {
                 self.children(listed(dir)?.as_fd(), &[name, b"/"].concat(), 0)
             }
             Packed::Named { dir, name, as_name } => self.child(dir, name, as_name.to_vec(), 0),
+            Packed::File { name, mut body, time_s } => {
+                let kind = Kind::File { size: body.len() as u64, sparse: None };
+                let mtime = Time { sec: time_s, nsec: 0 };
+                let (path, xattrs) = (name.to_vec(), BTreeMap::new());
+                self.write(&Entry { path, kind, mode: 0o600, uid: 0, gid: 0, mtime, xattrs }, &mut body)
+            }
         }
     }
 

@@ -13,8 +13,6 @@ use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 const BLOCK: usize = 512 << 10;
 /// As far as deflate looks back.
 const WINDOW: usize = 32 << 10;
-/// What Docker's own layers have.
-const LEVEL: Compression = Compression::new(6);
 /// No time, no name, from Unix.
 const HEAD: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3];
 
@@ -26,17 +24,17 @@ struct Job {
     done: Sender<io::Result<Vec<u8>>>,
 }
 
-/// Packs all of `from`.
+/// Packs all of `from`, at a level of 0 to 9.
 ///
 /// # Errors
 /// Of either side.
-pub(crate) fn gzip(from: &mut dyn Read, to: &mut (dyn Write + Send)) -> io::Result<()> {
+pub(crate) fn gzip(from: &mut dyn Read, to: &mut (dyn Write + Send), level: u8) -> io::Result<()> {
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let (jobs, queue) = channel::<Job>();
     let queue = Mutex::new(queue);
     thread::scope(|scope| {
         for _ in 0..workers {
-            scope.spawn(|| work(&queue));
+            scope.spawn(|| work(&queue, Compression::new(level.into())));
         }
         // It takes the sender with it: the workers end when no job can come any more.
         feed(from, to, jobs, 2 * workers)
@@ -78,17 +76,17 @@ fn next(from: &mut dyn Read) -> io::Result<Vec<u8>> {
     Ok(block)
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<Job>>, level: Compression) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { block, before, flush, done }) = job else { return };
         // Who does not wait any more has failed.
-        let _ = done.send(deflate(&block, before.as_deref().map(Vec::as_slice), flush));
+        let _ = done.send(deflate(&block, before.as_deref().map(Vec::as_slice), flush, level));
     }
 }
 
-fn deflate(block: &[u8], before: Option<&[u8]>, flush: FlushCompress) -> io::Result<Vec<u8>> {
-    let mut deflate = Compress::new(LEVEL, false);
+fn deflate(block: &[u8], before: Option<&[u8]>, flush: FlushCompress, level: Compression) -> io::Result<Vec<u8>> {
+    let mut deflate = Compress::new(level, false);
     if let Some(before) = before {
         deflate.set_dictionary(&before[before.len().saturating_sub(WINDOW)..])?;
     }
@@ -124,8 +122,12 @@ mod tests {
     use super::*;
 
     fn check(plain: &[u8]) -> Vec<u8> {
+        check_at(6, plain)
+    }
+
+    fn check_at(level: u8, plain: &[u8]) -> Vec<u8> {
         let mut packed = Vec::new();
-        gzip(&mut &plain[..], &mut packed).unwrap();
+        gzip(&mut &plain[..], &mut packed, level).unwrap();
         let (mut back, mut decoder) = (Vec::new(), GzDecoder::new(&packed[..]));
         // Of one member: a decoder that stops after the first sees all.
         decoder.read_to_end(&mut back).unwrap();
@@ -148,6 +150,13 @@ mod tests {
             let noise: Vec<u8> = std::iter::repeat_with(random).take(len).collect();
             assert!(check(&noise).len() < len + len / 1000 + 100);
         }
+    }
+
+    #[test]
+    fn a_level_says_how_hard() {
+        let text: Vec<u8> = (0..3 * BLOCK).map(|n| (n / 7 % 61) as u8 ^ (n % 5) as u8).collect();
+        let sizes = [0, 1, 9].map(|level| check_at(level, &text).len());
+        assert!(sizes[0] >= text.len() && sizes[1] > sizes[2], "{sizes:?}");
     }
 
     #[test]
@@ -174,7 +183,7 @@ mod tests {
                 Ok(buffer.len())
             }
         }
-        assert_eq!(gzip(&mut Broken(3 * BLOCK), &mut io::sink()).unwrap_err().to_string(), "broken");
+        assert_eq!(gzip(&mut Broken(3 * BLOCK), &mut io::sink(), 6).unwrap_err().to_string(), "broken");
     }
 
     proptest! {

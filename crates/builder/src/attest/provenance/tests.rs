@@ -28,7 +28,6 @@ fn request() -> Request {
         run: RunDefaults::default(),
         secrets: BTreeMap::from([("token".into(), Secret::File(PathBuf::from("/home/somebody/.token")))]),
         ssh: BTreeMap::from([("default".into(), PathBuf::from("/run/user/1000/agent"))]),
-        source_date_epoch: None,
         cache_from: Vec::new(),
         allow: BTreeSet::new(),
     }

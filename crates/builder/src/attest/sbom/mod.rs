@@ -3,7 +3,6 @@
 //!
 //! Read are lists of Debian and Alpine, what `npm`, `pip`, `cargo`, `gem` and `composer` leave, and what Go writes into programs.
 
-mod files;
 mod license;
 mod package;
 mod parse;
@@ -19,7 +18,7 @@ use spec::attestation::Predicate;
 use spec::digest::ImageId;
 use spec::time::Time;
 
-use files::{Files, Met};
+use super::files::{Files, Met};
 use package::{Package, Packages};
 use parse::{Os, Reader};
 

@@ -161,17 +161,7 @@ pub(super) fn named(cli: &Cli, text: &str) -> Result<(String, BuildContext), Rep
     let context = if let Some(image) = value.strip_prefix("docker-image://") {
         BuildContext::Image(image.to_owned())
     } else if let Some(layout) = Layout::parse(value) {
-        let wrong = |why: &dyn std::fmt::Display| {
-            Report::plain(format!("ERROR: oci-layout reference {value:?} could not be resolved: {why}"))
-        };
-        let layout = layout.map_err(|e| wrong(&e))?;
-        let layout = Layout { dir: cli.working_dir().join(&layout.dir), ..layout };
-        let text = layout.to_string();
-        // The address has no other place for them.
-        if Layout::parse(&text) != Some(Ok(layout)) {
-            return Err(wrong(&"a path with : or @ cannot be named"));
-        }
-        BuildContext::Layout(text)
+        BuildContext::Layout(Layout { dir: cli.working_dir().join(&layout.dir), ..layout }.to_string())
     } else if value.starts_with("target:") {
         BuildContext::Other(value.to_owned())
     } else if is_remote(value) {

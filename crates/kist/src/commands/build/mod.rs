@@ -10,6 +10,7 @@ mod outcome;
 mod outputs;
 mod request;
 mod secrets;
+mod shape;
 mod solve;
 
 pub(crate) use cache::{BUILDER_DU, BUILDER_PRUNE, pruned};

@@ -13,7 +13,6 @@ use engine::build::{exchange, finish, output};
 use engine::image::progress::{LayerEvent, LayerState};
 use engine::image::push::{Together, push_together};
 use engine::registry::Session;
-use spec::annotation::Annotations;
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
@@ -91,7 +90,7 @@ fn said(
     wanted: &Attest<'_>,
     step: &Export<'_>,
 ) -> Result<Vec<Vec<Predicate>>, Report> {
-    let can = matches!(output, Output::Image { .. } | Output::Archive { .. } | Output::Local(..));
+    let can = !matches!(output, Output::CacheOnly);
     if !can || *wanted.asked == Asked::default() {
         return Ok(Vec::new());
     }
@@ -109,31 +108,32 @@ fn one(
     let Product { built, said } = product;
     match output {
         Output::CacheOnly => {}
-        Output::Image { names, push, annotations } => {
-            Label { names, annotations, said }.check(built)?;
-            let finished = step.part("exporting layers", || finish::finish(host, built, said, names))?;
+        Output::Image { names, push, shape } => {
+            let label = Label { names, form: &shape.of(built), said };
+            label.check(built)?;
+            let finished = step.part("exporting layers", || finish::finish(host, built, &label))?;
             step.told(&format!("writing image {}", finished.named));
             names.iter().for_each(|name| step.told(&format!("naming to {name}")));
             if *push == Push::Yes {
                 for name in names {
-                    outcome.manifest = Some(send(cli, host, &finished, name, annotations, step)?);
+                    outcome.manifest = Some(send(cli, host, &finished, name, step)?);
                 }
             }
             outcome.image = Some(finished.named);
             outcome.names.clone_from(names);
         }
-        Output::Archive { format, names, to, annotations } => {
+        Output::Archive { format, names, to, shape } => {
             if *format == "docker" && built.variants.len() > 1 {
                 return Err(Report::plain("docker exporter does not currently support exporting manifest lists"));
             }
-            let label = Label { names, annotations, said };
+            let label = Label { names, form: &shape.of(built), said };
             label.check(built)?;
             archive(cli, host, built, &label, to, step)?;
         }
         Output::Tar(to) => step.part("sending tarball", || match to {
-            To::Stdout => Ok(output::tar(host, built, io::stdout().lock())?),
+            To::Stdout => Ok(output::tar(host, built, said, io::stdout().lock())?),
             To::File(path) => {
-                let write = |file| Ok(output::tar(host, built, file)?);
+                let write = |file| Ok(output::tar(host, built, said, file)?);
                 super::super::output::to_file(cli, path, "ERROR: failed to write the tar", write)
             }
         })?,
@@ -162,18 +162,11 @@ fn archive(
     }
 }
 
-fn send(
-    cli: &Cli,
-    host: &Host,
-    finished: &Finished,
-    name: &Reference,
-    annotations: &Annotations,
-    step: &Export<'_>,
-) -> Result<Digest, Report> {
+fn send(cli: &Cli, host: &Host, finished: &Finished, name: &Reference, step: &Export<'_>) -> Result<Digest, Report> {
     let session = Session::open(&cli.registries())?;
     let images = finished.images.iter().map(|(_, id)| host.store.image(id)).collect::<Result<Vec<_>, _>>();
     let images = images.map_err(engine::Error::from)?;
-    let all = Together { reference: name, images: &images, named: &finished.named, annotations };
+    let all = Together { reference: name, images: &images, named: &finished.named };
     let pushed = step.part("pushing layers", || {
         push_together(host, &session, &all, &mut |LayerEvent { layer, state }| {
             if let LayerState::Pushing { done, total } = state {

@@ -9,7 +9,8 @@ use engine::build::output::Split;
 use spec::annotation::Annotations;
 use spec::reference::Reference;
 
-use crate::cli::{Cli, note};
+use super::shape::Shape;
+use crate::cli::Cli;
 use crate::flags::mount::fields;
 use crate::report::Report;
 use crate::terminal;
@@ -24,8 +25,8 @@ pub(super) enum Output {
         names: Vec<Reference>,
         /// Whether it is pushed under all of them.
         push: Push,
-        /// Free words on its documents.
-        annotations: Annotations,
+        /// How it leaves, now or later.
+        shape: Shape,
     },
     /// An archive of images.
     Archive {
@@ -35,8 +36,8 @@ pub(super) enum Output {
         names: Vec<Reference>,
         /// Where it goes.
         to: Place,
-        /// Free words on their documents.
-        annotations: Annotations,
+        /// How they leave.
+        shape: Shape,
     },
     /// The files, into a directory.
     Local(PathBuf, Split),
@@ -71,7 +72,7 @@ pub(super) enum To {
     Stdout,
 }
 
-fn wrong(why: impl std::fmt::Display) -> Report {
+pub(super) fn wrong(why: impl std::fmt::Display) -> Report {
     Report::plain(format!("ERROR: {why}"))
 }
 
@@ -92,13 +93,13 @@ pub(super) fn outputs(cli: &Cli, args: &Args) -> Result<Vec<Output>, Report> {
     // Both shorthands mean the store, which is where images are anyway.
     if outputs.is_empty() || (args.on("push") || args.on("load")) && !has_image {
         let push = if args.on("push") { Push::Yes } else { Push::No };
-        outputs.push(Output::Image { names: tags, push, annotations: Annotations::default() });
+        outputs.push(Output::Image { names: tags, push, shape: Shape::default() });
     }
     let asked = annotations(args)?;
     for output in &mut outputs {
         match output {
-            Output::Image { annotations, .. } | Output::Archive { annotations, .. } => {
-                *annotations = annotations.and(&asked);
+            Output::Image { shape, .. } | Output::Archive { shape, .. } => {
+                shape.form.annotations = shape.form.annotations.and(&asked);
             }
             Output::Local(..) | Output::Tar(_) | Output::CacheOnly => {}
         }
@@ -107,9 +108,6 @@ pub(super) fn outputs(cli: &Cli, args: &Args) -> Result<Vec<Output>, Report> {
         match output {
             Output::Image { names, push: Push::Yes, .. } if names.is_empty() => {
                 return Err(wrong("tag is needed when pushing to registry"));
-            }
-            Output::Image { push: Push::No, annotations, .. } if !annotations.is_empty() => {
-                note("WARNING: annotations are on what is pushed or written to an archive, and not on the image here");
             }
             Output::Image { .. } | Output::Archive { .. } | Output::Local(..) | Output::Tar(_) | Output::CacheOnly => {}
         }
@@ -163,24 +161,21 @@ fn output(cli: &Cli, text: &str, tags: &[Reference]) -> Result<Output, Report> {
             Some(path) => Ok(To::File(path.to_owned())),
         }
     };
-    let mut annotations = Annotations::default();
-    for (key, value) in &pairs {
-        annotations.add_attribute(key, value).map_err(wrong)?;
-    }
-    let archive = |format: &'static str, annotations: Annotations| -> Result<Output, Report> {
+    let shape = || Shape::parse(&pairs);
+    let archive = |format: &'static str| -> Result<Output, Report> {
         let to = if of("tar").is_some_and(|value| !is_true(value)) {
             Place::Layout(layout(cli, format, of("dest"))?)
         } else {
             Place::Tar(to(format)?)
         };
-        Ok(Output::Archive { format, names: names()?, to, annotations })
+        Ok(Output::Archive { format, names: names()?, to, shape: shape()? })
     };
     match kind {
-        "image" => Ok(Output::Image { names: names()?, push, annotations }),
-        "registry" => Ok(Output::Image { names: names()?, push: Push::Yes, annotations }),
-        "docker" if of("dest").is_none() => Ok(Output::Image { names: names()?, push, annotations }),
-        "docker" => archive("docker", annotations),
-        "oci" => archive("oci", annotations),
+        "image" => Ok(Output::Image { names: names()?, push, shape: shape()? }),
+        "registry" => Ok(Output::Image { names: names()?, push: Push::Yes, shape: shape()? }),
+        "docker" if of("dest").is_none() => Ok(Output::Image { names: names()?, push, shape: shape()? }),
+        "docker" => archive("docker"),
+        "oci" => archive("oci"),
         "tar" => to("tar").map(Output::Tar),
         "local" => {
             let dest = of("dest").ok_or_else(|| wrong("dest is required for local exporter"))?;
@@ -304,19 +299,19 @@ mod tests {
         check(
             "type=image,name=a,push=true",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], push: Yes, shape: Shape { form: Form { annotations: Annotations([]), types: Oci, packing: None, packed: Missing, rewritten: {} }, rewritten: Unsaid } }"#
             ]],
         );
         check(
             "type=registry",
             expect![[
-                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes, annotations: Annotations([]) }"#
+                r#"Image { names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], push: Yes, shape: Shape { form: Form { annotations: Annotations([]), types: Oci, packing: None, packed: Missing, rewritten: {} }, rewritten: Unsaid } }"#
             ]],
         );
         check(
             "type=oci,dest=o.tar",
             expect![[
-                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: Tar(File("o.tar")), annotations: Annotations([]) }"#
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/x", tag: Some("latest"), digest: None }], to: Tar(File("o.tar")), shape: Shape { form: Form { annotations: Annotations([]), types: Oci, packing: None, packed: Missing, rewritten: {} }, rewritten: Unsaid } }"#
             ]],
         );
         check("type=nothing", expect![[r#"ERROR: failed to solve: exporter "nothing" could not be found"#]]);
@@ -325,7 +320,7 @@ mod tests {
         check(
             "type=oci,tar=false,dest=d,name=a,annotation-index.b=c",
             expect![[
-                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], to: Layout("/here/d"), annotations: Annotations([Annotation { place: Index, platform: None, key: "b", value: "c" }]) }"#
+                r#"Archive { format: "oci", names: [Reference { registry: "docker.io", path: "library/a", tag: Some("latest"), digest: None }], to: Layout("/here/d"), shape: Shape { form: Form { annotations: Annotations([Annotation { place: Index, platform: None, key: "b", value: "c" }]), types: Oci, packing: None, packed: Missing, rewritten: {} }, rewritten: Unsaid } }"#
             ]],
         );
         check("type=oci,tar=false", expect!["ERROR: dest is required for oci exporter"]);

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use builder::{NoCache, Pull, Request, RunDefaults};
 use serde_json::Value;
 use spec::platform::Platform;
-use spec::time::Time;
 
 use super::context::{self, Inputs};
 use super::{BUILD, outputs, secrets};
@@ -29,7 +28,6 @@ const EPOCH: &str = "SOURCE_DATE_EPOCH";
 pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request, Report> {
     let build_args = build_args(cli, args)?;
     let run = run_defaults(args, &build_args)?;
-    let epoch = build_args.get(EPOCH).cloned().or_else(|| cli.variable(EPOCH)).filter(|text| !text.is_empty());
     let named = args.list("build-context").into_iter().map(|text| context::named(cli, text));
     let secrets = args.list("secret").into_iter().map(|text| secrets::secret(cli, text));
     let ssh = args.list("ssh").into_iter().map(|text| secrets::ssh(cli, text));
@@ -47,7 +45,6 @@ pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request
         run,
         secrets: secrets.collect::<Result<_, _>>()?,
         ssh: ssh.collect::<Result<_, _>>()?,
-        source_date_epoch: epoch.map(|text| self::epoch(&text)).transpose()?,
         cache_from: cache_from.collect::<Result<_, _>>()?,
         allow: allow(args)?,
     })
@@ -72,7 +69,7 @@ fn pairs(
     Ok(all)
 }
 
-/// The user's, over what his configuration says of proxies.
+/// The user's, over what his configuration says of proxies; and, as with buildx, the epoch of his surroundings.
 fn build_args(cli: &Cli, args: &Args) -> Result<BTreeMap<String, String>, Report> {
     let own = pairs(args, "build-arg", |name| cli.variable(name))?;
     let text = std::fs::read(cli.docker_config().join("config.json")).unwrap_or_default();
@@ -86,14 +83,10 @@ fn build_args(cli: &Cli, args: &Args) -> Result<BTreeMap<String, String>, Report
         }
     }
     all.extend(own);
+    if let (false, Some(epoch)) = (all.contains_key(EPOCH), cli.variable(EPOCH).filter(|text| !text.is_empty())) {
+        all.insert(EPOCH.to_owned(), epoch);
+    }
     Ok(all)
-}
-
-fn epoch(text: &str) -> Result<Time, Report> {
-    let seconds = text.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000_000_000));
-    seconds.map(Time::from_ns).ok_or_else(|| {
-        Report::plain(format!("ERROR: invalid {EPOCH}: {text:?}: it is the number of seconds since 1970"))
-    })
 }
 
 fn platforms(cli: &Cli, args: &Args) -> Result<Vec<Platform>, Report> {

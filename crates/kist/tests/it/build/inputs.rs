@@ -131,6 +131,12 @@ fn a_repository_is_a_context() {
         std::fs::read_to_string(out.join(file)).unwrap()
     };
     assert_eq!(read(&url, "a"), "changed");
+    // Its time is that of the commit.
+    let id = image(&kist, &["--build-arg", "SOURCE_DATE_EPOCH=context"], &url);
+    let committed = std::process::Command::new("git").args(["-C", &dir, "log", "-1", "--format=%ct"]).output().unwrap();
+    let created = format!("date -d @{} -u +%FT%TZ", String::from_utf8_lossy(&committed.stdout).trim());
+    let created = std::process::Command::new("sh").args(["-c", &created]).output().unwrap();
+    assert_eq!(config(&kist, &id, "{{.Created}}"), String::from_utf8_lossy(&created.stdout).trim());
     assert_eq!(read(&format!("{url}#v1"), "a"), "main");
     assert_eq!(read(&format!("{url}#main:sub"), "b"), "sub");
     let add = context(&kist, "add", &[("Dockerfile", &format!("FROM scratch\nADD {url}#v1 /got\n"))]);

@@ -2,12 +2,14 @@
 
 mod cache;
 mod deaths;
+mod epoch;
 mod errors;
 mod inputs;
 mod instructions;
 mod outputs;
 mod packed;
 mod runs;
+mod shape;
 mod shown;
 
 use std::path::PathBuf;

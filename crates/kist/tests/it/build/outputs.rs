@@ -58,6 +58,35 @@ fn files_of_several_platforms_lie_apart_and_what_is_said_of_them_beside_them() {
     };
     let (apart, together) = (to("apart", ""), to("together", ",platform-split=false"));
     assert!(apart("linux_arm64/dir/a") && apart("linux_amd64/provenance.json"));
+    let text = std::fs::read(format!("{dir}/apart/linux_amd64/provenance.json")).unwrap();
+    let statement: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    assert_eq!(statement["subject"][0]["name"], "dir/a");
+    let sum = std::process::Command::new("sha256sum").arg(format!("{dir}/a")).output().unwrap();
+    let sum = String::from_utf8_lossy(&sum.stdout);
+    assert_eq!(statement["subject"][0]["digest"]["sha256"].as_str(), sum.split(' ').next());
+    assert!(statement["predicateType"].as_str().unwrap().starts_with("https://slsa.dev/provenance/"));
+    assert!(statement["predicate"].is_object());
+    // So they do in a tar, which is the same each time.
+    let sent = |flags: &[&str]| {
+        let words = [&["build", "-q", "--provenance=true", "--sbom=true", "-o", "-"], flags, &[&dir]].concat();
+        kist.command(&words).output().unwrap().stdout
+    };
+    let both = sent(&[platforms]);
+    assert!(both == sent(&[platforms]));
+    let unpack = |tar: Vec<u8>| {
+        let (path, into) = (kist.scratch().write("said.tar", tar), kist.scratch().join("said"));
+        std::fs::create_dir_all(&into).unwrap();
+        let done = std::process::Command::new("tar").arg("-xf").arg(path).arg("-C").arg(&into).status().unwrap();
+        assert!(done.success());
+        into
+    };
+    let into = unpack(both);
+    assert!(std::fs::read(into.join("linux_amd64/provenance.json")).unwrap() == text);
+    assert!(into.join("linux_arm64/sbom.spdx.json").is_file() && into.join("linux_arm64/dir/a").is_file());
+    let into = unpack(sent(&["--platform", "linux/amd64"]));
+    let alone: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(into.join("provenance.json")).unwrap()).unwrap();
+    assert_eq!(alone["subject"], statement["subject"]);
     assert!(together("dir/a") && together("provenance.linux_arm64.json"));
     assert_eq!(std::fs::read_to_string(outside).unwrap(), "untouched");
 }

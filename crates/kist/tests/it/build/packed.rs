@@ -16,15 +16,15 @@ fn two_platforms(kist: &Kist) -> String {
     context(kist, "ctx", &[("Dockerfile", DOCKERFILE), ("amd64", "x86"), ("arm64", "arm")])
 }
 
-fn json(bytes: &[u8]) -> Value {
+pub(super) fn json(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-fn index(layout: &Path) -> Value {
+pub(super) fn index(layout: &Path) -> Value {
     json(&fs::read(layout.join("index.json")).unwrap())
 }
 
-fn blob(layout: &Path, descriptor: &Value) -> Value {
+pub(super) fn blob(layout: &Path, descriptor: &Value) -> Value {
     let digest = descriptor["digest"].as_str().unwrap().trim_start_matches("sha256:");
     json(&fs::read(layout.join("blobs/sha256").join(digest)).unwrap())
 }
@@ -35,7 +35,7 @@ fn platforms(index: &Value) -> Vec<&str> {
     manifests.iter().map(|manifest| manifest["platform"]["architecture"].as_str().unwrap_or("none")).collect()
 }
 
-fn unpacked(kist: &Kist, archive: &Path) -> PathBuf {
+pub(super) fn unpacked(kist: &Kist, archive: &Path) -> PathBuf {
     let dir = kist.scratch().join("unpacked");
     let _ = fs::remove_dir_all(&dir);
     fs::create_dir(&dir).unwrap();
@@ -128,6 +128,16 @@ fn an_image_goes_into_a_layout_and_is_a_base_from_there() {
     assert_eq!(from(":1"), "1\nfirst");
     assert_eq!(from(":2"), "2\nsecond");
     assert_eq!(from(&format!("@{}", lines[0]["digest"].as_str().unwrap())), "1\nfirst");
+    // Where it lies is nobody's business.
+    let odd = kist.scratch().join("a:b@c");
+    std::os::unix::fs::symlink(&layout, &odd).unwrap();
+    let context = format!("base=oci-layout://{}:2", odd.display());
+    assert_eq!(
+        config(&kist, &image_of(&kist, &["--build-context", &context], "FROM base\n"), "{{json .Config.Env}}")
+            .matches("second")
+            .count(),
+        1
+    );
     // Another machine's store knows nothing of them yet.
     assert!(!kist.ok(&["images"]).contains("first"));
     let refused = |address: &str| {

@@ -31,6 +31,22 @@ fn what_mounts_and_etc_need_is_not_in_the_layer() {
 }
 
 #[test]
+fn a_cache_with_a_mode_is_begun_anew_without_cache() {
+    let kist = busybox();
+    let text = "FROM busybox AS base\nARG FOO=abc\n\
+        RUN --mount=type=cache,target=/cache,mode=0773 touch /cache/$FOO && ls /cache | tr '\\n' ' ' > /out\n\
+        RUN --mount=type=cache,target=/cache,mode=0773 ls /cache >> /out\n\
+        RUN --mount=type=cache,target=/plain touch /plain/$FOO && ls /plain > /plains\n";
+    let seen = |flags: &[&str]| {
+        let id = image_of(&kist, &[&["--network", "none"], flags].concat(), text);
+        within(&kist, &id, "cat /out; echo $(cat /plains)")
+    };
+    assert_eq!(seen(&[]), "abc abc\nabc");
+    assert_eq!(seen(&["--no-cache", "--build-arg", "FOO=def"]), "def def\nabc def");
+    assert_eq!(seen(&["--build-arg", "FOO=ghi"]), "def ghi def\nghi\nabc def ghi");
+}
+
+#[test]
 fn networks_are_the_default_one_none_and_the_hosts() {
     let kist = busybox();
     let text = |network: &str| format!("FROM busybox\nRUN {network} ls /sys/class/net > /n\n");
