@@ -26,11 +26,12 @@ mod request;
 mod solve;
 
 pub use machine::{
-    Commit, Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, WantedImage,
+    Commit, Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, Validators,
+    WantedImage,
 };
 pub use plan::PlanError;
 pub use request::{
-    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, NoCache, Pull, Request, RunDefaults, Secret,
-    Variant,
+    BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, Mention, NoCache, Pull, Request, RunDefaults,
+    Secret, Variant,
 };
 pub use solve::{BuildError, FailedStep, Place, Read, Source, build, read};

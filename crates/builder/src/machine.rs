@@ -1,11 +1,11 @@
 //! What a build needs of the engine: images, processes, things from elsewhere. The engine implements it; `solve` asks.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use spec::digest::Digest;
+use serde::{Deserialize, Serialize};
+use spec::digest::{Digest, ImageId};
 use spec::id::ContainerId;
 use spec::image::ImageConfig;
 use spec::platform::Platform;
@@ -30,7 +30,12 @@ pub trait Machine: Sync {
     fn describe(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Described, MachineError> {
         let image = self.image(wanted, on)?;
         let digest = image.manifest.map(|manifest| manifest.digest.0);
-        Ok(Described { digest, config: image.config })
+        Ok(Described { digest, id: image.id, config: image.config })
+    }
+
+    /// Whether nobody wants the build any more: it ends as soon as it can.
+    fn is_interrupted(&self) -> bool {
+        false
     }
 
     /// The build caches that `name` means for this platform, with their layers where they are: in a registry, or in an image that is here.
@@ -56,11 +61,17 @@ pub trait Machine: Sync {
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Ended, MachineError>;
 
-    /// Downloads what `url` (http, https) names into `into`.
+    /// Downloads what `url` (http, https) names into `into`; none: it is what the server said `known` of, and nothing came.
     ///
     /// # Errors
     /// The server's and the network's.
-    fn fetch(&self, url: &str, into: &mut File, on: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError>;
+    fn fetch(
+        &self,
+        url: &str,
+        known: &Validators,
+        into: &mut File,
+        on: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError>;
 
     /// Checks a git repository out into the empty directory `into`.
     ///
@@ -96,8 +107,18 @@ pub struct WantedImage {
 pub struct Described {
     /// Of the index or manifest that its name means, where it has one: steps show it.
     pub digest: Option<Digest>,
+    /// Its own name: what came from no registry has no other.
+    pub id: ImageId,
     /// Its config.
     pub config: ImageConfig,
+}
+
+impl Described {
+    /// What the image is known by: in the registry it came from, else its ID.
+    #[must_use]
+    pub fn origin(&self) -> Digest {
+        self.digest.clone().unwrap_or_else(|| self.id.0.clone())
+    }
 }
 
 /// A command and all it runs with. What the image's config says is in it already.
@@ -167,15 +188,28 @@ pub enum Ended {
     Cancelled,
 }
 
+/// What a server said of the file it sent: sent back, it may say that this is still the one (RFC 9110, 8.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Validators {
+    /// `ETag`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// `Last-Modified`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<String>,
+}
+
 /// What came.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fetched {
     /// What the server calls the file, when it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
     /// `Last-Modified`, seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified_s: Option<i64>,
-    /// Headers that matter for asking again, in lower case: `etag`.
-    pub headers: BTreeMap<String, String>,
+    /// For asking again.
+    pub validators: Validators,
 }
 
 /// What was checked out.

@@ -172,8 +172,19 @@ pub struct Variant {
     pub epoch: Option<Time>,
     /// What it was made of: base images, downloads and repositories with their digests, for the provenance.
     pub materials: Vec<Material>,
-    /// What each step was, each after those it needs: for provenance and cache export.
+    /// What each of its steps was, each after those it needs: for provenance and cache export.
     pub steps: Vec<DoneStep>,
+    /// The step whose files are the result's; none: it has no files.
+    pub result: Option<Digest>,
+}
+
+/// A secret or an agent that a command mounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// Its id.
+    pub id: String,
+    /// The command runs without it too.
+    pub is_optional: bool,
 }
 
 /// A step that was done, or whose result was known.
@@ -187,10 +198,14 @@ pub struct DoneStep {
     pub inputs: Vec<Digest>,
     /// What its result is known by in the cache; nothing for what has none, as images and contexts.
     pub keys: Vec<Digest>,
-    /// All its files: the highest layer, if it has any.
-    pub top: Option<ChainId>,
+    /// All its files: its layers, lowest first.
+    pub chains: Vec<ChainId>,
     /// The layer it wrote, as a cache of elsewhere says, which is not here.
     pub absent: Option<DiffId>,
+    /// Secrets that its command mounts, whether they were given or not.
+    pub secrets: Vec<Mention>,
+    /// Agents that its command mounts.
+    pub agents: Vec<Mention>,
     /// Lines of the Dockerfile that say so, both ends included.
     pub lines: Option<(u32, u32)>,
     /// A command that could reach a network.

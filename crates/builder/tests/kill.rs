@@ -11,7 +11,7 @@ use std::time::Duration;
 use builder::progress::Progress;
 use builder::{
     BuildContext, Built, Commit, Dockerfile, Ended, Fetched, Git, Machine, MachineError, NoCache, Pull, Request, Run,
-    RunDefaults, Stream, WantedImage,
+    RunDefaults, Stream, Validators, WantedImage,
 };
 use disk::Home;
 use spec::id::ContainerId;
@@ -52,7 +52,13 @@ impl Machine for Hand<'_> {
         Ok(Ended::Exited(0))
     }
 
-    fn fetch(&self, _: &str, _: &mut fs::File, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+    fn fetch(
+        &self,
+        _: &str,
+        _: &Validators,
+        _: &mut fs::File,
+        _: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError> {
         unreachable!()
     }
 

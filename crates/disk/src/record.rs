@@ -23,6 +23,9 @@ pub enum DiskError {
     /// The file system said no.
     #[error("{0}")]
     Io(PathBuf, #[source] io::Error),
+    /// It said no when the record was written.
+    #[error("writing {0}")]
+    Unwritten(PathBuf, #[source] io::Error),
     /// The bytes are not the record.
     #[error("{0} is damaged")]
     Damaged(PathBuf, #[source] serde_json::Error),
@@ -43,7 +46,7 @@ impl DiskError {
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
         match self {
-            DiskError::Io(_, error) => Some(error),
+            DiskError::Io(_, error) | DiskError::Unwritten(_, error) => Some(error),
             DiskError::Damaged(..) | DiskError::Newer { .. } => None,
         }
     }
@@ -58,7 +61,7 @@ struct Envelope<R> {
 /// Replaces the record in `dir`.
 ///
 /// # Errors
-/// [`DiskError::Io`]; then the old record stands.
+/// [`DiskError::Unwritten`]; then the old record stands.
 pub fn write<R: Record>(dir: &Path, record: &R, durability: Durability) -> Result<(), DiskError> {
     write_at(&dir.join(R::FILE), record, durability)
 }
@@ -66,11 +69,11 @@ pub fn write<R: Record>(dir: &Path, record: &R, durability: Durability) -> Resul
 /// Replaces the record at `path`: for records of which a directory holds many.
 ///
 /// # Errors
-/// [`DiskError::Io`]; then the old record stands.
+/// [`DiskError::Unwritten`]; then the old record stands.
 pub fn write_at<R: Record>(path: &Path, record: &R, durability: Durability) -> Result<(), DiskError> {
     let bytes = serde_json::to_vec(&Envelope { format: R::FORMAT, record })
         .map_err(|e| DiskError::Damaged(path.to_owned(), e))?;
-    replace(path, &bytes, durability).map_err(|e| DiskError::Io(path.to_owned(), e))
+    replace(path, &bytes, durability).map_err(|e| DiskError::Unwritten(path.to_owned(), e))
 }
 
 /// The record in `dir`, or none where there is no such file.

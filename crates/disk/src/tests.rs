@@ -192,3 +192,10 @@ fn a_root_of_a_newer_kist_is_refused() {
     let refused = Home::open(&dir.0, &dir.0.join("run")).unwrap_err();
     assert!(refused.to_string().contains("has format 99; this kist knows formats up to 1"), "{refused}");
 }
+
+#[test]
+fn a_record_that_cannot_be_written_says_that_it_was_to_be() {
+    let dir = Dir::new("unwritten");
+    let refused = write(&dir.0.join("gone"), &Note { text: "x".into() }, Durability::Volatile).unwrap_err();
+    assert_eq!(refused.to_string(), format!("writing {}", dir.0.join("gone/note.json").display()));
+}

@@ -251,7 +251,7 @@ impl Home {
             match self.end_volume(name, Patience::None) {
                 Ok(EndVolume::Ended(volume)) => ended.push(volume),
                 Ok(EndVolume::Missing | EndVolume::InUse(_)) => {}
-                Err(DiskError::Io(_, e)) => return Err(e),
+                Err(DiskError::Io(_, e) | DiskError::Unwritten(_, e)) => return Err(e),
                 // Who else uses it is not known: it stays.
                 Err(DiskError::Damaged(..) | DiskError::Newer { .. }) => {}
             }

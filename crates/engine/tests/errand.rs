@@ -12,6 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use builder::{Ended, Machine as _, MachineError, Mounted, Run, RunDefaults, RunMount, Stream};
@@ -51,6 +52,9 @@ fn main() {
 }
 
 type Test = (&'static str, fn());
+
+/// Nobody interrupts.
+static NEVER: AtomicBool = AtomicBool::new(false);
 
 const TESTS: &[Test] = &[
     ("output_and_code_come_back_and_what_was_written_stays", output_and_code_come_back_and_what_was_written_stays),
@@ -105,7 +109,7 @@ impl Bench {
     }
 
     fn run(&self, id: &ContainerId, run: Run) -> (String, Result<Ended, MachineError>) {
-        let tools = Tools { host: &self.host, registries: &self.settings, git_env: &[] };
+        let tools = Tools { host: &self.host, registries: &self.settings, git_env: &[], interrupted: &NEVER };
         let mut text = String::new();
         let mut out = |stream: Stream, bytes: &[u8]| {
             let mark = if stream == Stream::Stderr { "!" } else { "" };
@@ -229,7 +233,7 @@ fn an_agent_has_the_looks_that_are_asked_for() {
         let (mut peer, _): (UnixStream, _) = listener.accept().unwrap();
         let mut asked = [0; 5];
         peer.read_exact(&mut asked).unwrap();
-        peer.write_all(b"yours\n").unwrap();
+        peer.write_all(NO_KEYS).unwrap();
         asked
     });
     let ours = bench.root.join("ours");
@@ -244,11 +248,19 @@ fn an_agent_has_the_looks_that_are_asked_for() {
     });
     let text = bench.sh(&id, mounts, "stat -c '%a %u %F' /run/agent.0; while [ ! -e /ours/done ]; do sleep 0.01; done");
     assert_eq!(text, "600 1000 socket\n");
-    assert_eq!(peer.join().unwrap(), "yours\n");
-    assert_eq!(&agent.join().unwrap(), b"mine\n");
+    peer.join().unwrap();
+    // Nothing else came there.
+    assert_eq!(agent.join().unwrap(), LIST);
 }
 
-fn speak(root: &Path, id: &ContainerId) -> String {
+/// Messages of the protocol of agents: their length, what they are.
+const LIST: [u8; 5] = [0, 0, 0, 1, 11];
+const REMOVE_ALL: [u8; 5] = [0, 0, 0, 1, 19];
+const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
+const NO_KEYS: &[u8; 9] = &[0, 0, 0, 5, 12, 0, 0, 0, 0];
+
+/// Asks an agent for what it does not do here, and for what it does.
+fn speak(root: &Path, id: &ContainerId) {
     let until = Instant::now() + Duration::from_secs(10);
     let home = disk::Home::open(&root.join("root"), &root.join("run")).unwrap();
     loop {
@@ -256,11 +268,14 @@ fn speak(root: &Path, id: &ContainerId) -> String {
         if let Some(life) = monitor::status::of(&home, id).unwrap().status.life()
             && let Ok(mut stream) = UnixStream::connect(format!("/proc/{}/root/run/agent.0", life.pid))
         {
-            let mut answer = [0; 6];
-            stream.write_all(b"mine\n").unwrap();
+            let (mut refused, mut answer) = ([0; 5], [0; 9]);
+            stream.write_all(&REMOVE_ALL).unwrap();
+            stream.read_exact(&mut refused).unwrap();
+            stream.write_all(&LIST).unwrap();
             stream.read_exact(&mut answer).unwrap();
             std::fs::write(root.join("ours/done"), "").unwrap();
-            return String::from_utf8_lossy(&answer).into_owned();
+            assert_eq!((refused, &answer), (FAILURE, NO_KEYS));
+            return;
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -293,7 +308,7 @@ fn networks_are_none_and_the_hosts() {
 fn one_that_is_not_wanted_any_more_is_killed() {
     let bench = Bench::new();
     let id = bench.draft();
-    let tools = Tools { host: &bench.host, registries: &bench.settings, git_env: &[] };
+    let tools = Tools { host: &bench.host, registries: &bench.settings, git_env: &[], interrupted: &NEVER };
     let since = Instant::now();
     let ended = tools.run(&id, command("sleep 100"), &mut |_, _| {}, &|| since.elapsed() > Duration::from_millis(200));
     assert_eq!(ended.unwrap(), Ended::Cancelled);
@@ -303,7 +318,7 @@ fn one_that_is_not_wanted_any_more_is_killed() {
 /// In a process of its own, to be killed.
 fn sleep_for_ever(root: &Path, id: &ContainerId) {
     let (host, settings) = (open(root), settings(root));
-    let tools = Tools { host: &host, registries: &settings, git_env: &[] };
+    let tools = Tools { host: &host, registries: &settings, git_env: &[], interrupted: &NEVER };
     let _ = tools.run(id, command("touch /begun; exec sleep 987654"), &mut |_, _| {}, &|| false);
 }
 

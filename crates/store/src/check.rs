@@ -285,7 +285,7 @@ impl Found {
                 self.damages.push(Damage::Record(path, why.to_string()));
                 None
             }
-            Err(DiskError::Io(path, why)) => {
+            Err(DiskError::Io(path, why) | DiskError::Unwritten(path, why)) => {
                 self.damages.push(Damage::Record(path, why.to_string()));
                 None
             }

@@ -188,7 +188,7 @@ impl Store {
             Ok(None) => return Ok(None),
             Err(DiskError::Newer { .. }) => return Ok(Some(State::Newer)),
             Err(DiskError::Damaged(..)) => return Ok(Some(State::Useless)),
-            Err(error @ DiskError::Io(..)) => return Err(error.into()),
+            Err(error @ (DiskError::Io(..) | DiskError::Unwritten(..))) => return Err(error.into()),
         };
         let is_here = |layer: &StepLayer| self.has(&layer.chain).unwrap_or(false);
         if !record.layer.as_ref().is_none_or(is_here) {

@@ -18,7 +18,7 @@ pub struct Provenance {
     pub detail: Detail,
     /// `version`.
     pub version: SlsaVersion,
-    /// `builder-id`; none: [`super::provenance::BUILDER`].
+    /// `builder-id`; none: nobody answers for it.
     pub builder_id: Option<String>,
     /// `reproducible`: the author's word that it is.
     pub reproducible: bool,

@@ -1,12 +1,13 @@
 //! `builder du`: what the cache holds.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use spec::digest::{ChainId, Digest};
 use spec::time::Time;
 use store::{Store, StoreError};
 
-use super::{CacheError, mounts};
+use super::{CacheError, downloads, mounts};
 
 /// BuildKit's record types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Kind {
     Step,
     /// `exec.cachemount`.
     CacheMount,
+    /// A file that `ADD` brought: `regular`, too.
+    Download,
 }
 
 impl Kind {
@@ -22,7 +25,7 @@ impl Kind {
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Step => "regular",
+            Kind::Step | Kind::Download => "regular",
             Kind::CacheMount => "exec.cachemount",
         }
     }
@@ -69,6 +72,8 @@ pub(super) enum What {
     /// Results under these keys.
     Steps(Vec<Digest>),
     Mount(mounts::Found),
+    /// In this directory.
+    Download(PathBuf),
 }
 
 pub(super) fn entries(store: &Store) -> Result<Vec<Entry>, CacheError> {
@@ -116,6 +121,20 @@ pub(super) fn entries(store: &Store) -> Result<Vec<Entry>, CacheError> {
             shared: false,
         };
         entries.push(Entry { row, what: What::Mount(found) });
+    }
+    for (dir, record) in downloads::all(store)? {
+        let row = Row {
+            id: dir.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            kind: Kind::Download,
+            description: format!("download of {}", record.url),
+            size_bytes: record.size_bytes,
+            created: record.created,
+            last_used: record.last_used,
+            uses: record.uses,
+            in_use: false,
+            shared: false,
+        };
+        entries.push(Entry { row, what: What::Download(dir) });
     }
     entries.sort_by(|a, b| (a.row.last_used, &a.row.id).cmp(&(b.row.last_used, &b.row.id)));
     Ok(entries)

@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/build-cache/   steps/<key>.json                     results: the store's (`store::StepRecord`)
 //!                       mounts/<id hash>-<n>/{mount.json, data/}  directories of `RUN --mount=type=cache`
+//!                       downloads/<hash>/{download.json, data}  files that `ADD https://…` brought
 //!                       tmp/<build>/                          what a build lays down while it goes on
 //! <run-root>/builds/    <build>/lock                          held while the build lives
 //!                       steps/<key>                           held while the step of this key is done
@@ -10,17 +11,18 @@
 //!
 //! No process is asked for anything: locks say what goes on, and whoever finds one free that a dead process held takes away what it left.
 
+mod downloads;
 mod du;
 mod mounts;
 mod prune;
 mod session;
 mod turn;
 
+pub(crate) use downloads::{Coming, Kept};
 pub use du::{Kind, Row, du};
 pub(crate) use mounts::{CacheMount, Reader, Seed, Wanted as WantedMount};
 pub use prune::{Keep, Prune, Pruned, prune, trim};
-pub(crate) use session::Session;
-pub use session::{may_have_died, sweep};
+pub use session::{Session, may_have_died, sweep};
 pub(crate) use turn::take;
 
 use std::io;

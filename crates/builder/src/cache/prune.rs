@@ -58,7 +58,7 @@ pub fn prune(store: &Store, wanted: &Prune) -> Result<Pruned, CacheError> {
         if let Some(row) = remove(store, entry)? {
             let freed = if row.shared { 0 } else { row.size_bytes };
             held_bytes = held_bytes.saturating_sub(freed);
-            if row.kind == Kind::CacheMount {
+            if row.kind != Kind::Step {
                 pruned.freed_bytes += row.size_bytes;
             }
             pruned.rows.push(row);
@@ -87,7 +87,7 @@ impl Prune {
             && (self.keep == Keep::Nothing || !row.shared)
             && self.until.is_none_or(|until| row.last_used < until)
             && (self.ids.is_empty() || self.ids.iter().any(id))
-            && self.kind.is_none_or(|kind| kind == row.kind)
+            && self.kind.is_none_or(|kind| kind.name() == row.kind.name())
     }
 }
 
@@ -104,6 +104,7 @@ fn remove(store: &Store, entry: Entry) -> Result<Option<Row>, CacheError> {
             let Some(_held) = &found.held else { return Ok(None) };
             super::mounts::remove(&found.dir)?;
         }
+        What::Download(dir) => super::downloads::remove(&dir)?,
     }
     Ok(Some(entry.row))
 }

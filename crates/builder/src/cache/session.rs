@@ -17,7 +17,7 @@ use super::{CacheError, make_dir, names};
 
 /// A build that goes on. Dropped, it leaves nothing.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     name: String,
     /// `<run-root>/builds/<name>`.
     dir: PathBuf,
@@ -34,7 +34,7 @@ impl Session {
     ///
     /// # Errors
     /// Of the file system.
-    pub(crate) fn open(home: &Home, store: &Store) -> Result<Session, CacheError> {
+    pub fn open(home: &Home, store: &Store) -> Result<Session, CacheError> {
         sweep(home, store)?;
         let name = random()?;
         let dir = builds(home).join(&name);
@@ -67,7 +67,10 @@ impl Session {
     }
 
     /// An empty directory that goes with the build.
-    pub(crate) fn temporary(&self) -> Result<PathBuf, CacheError> {
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn temporary(&self) -> Result<PathBuf, CacheError> {
         let dir = self.tmp.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
         make_dir(&dir)?;
         Ok(dir)

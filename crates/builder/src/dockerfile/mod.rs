@@ -25,6 +25,9 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+/// The version of the language that is read: of BuildKit's frontend (`frontend/dockerfile/version`) whose tests judge this one.
+pub const VERSION: &str = "1.26.0";
+
 pub use instruction::parse_trigger;
 pub use parse::{MAX_BYTES, parse, parse_before, syntax};
 pub(crate) use source::directive;

@@ -8,7 +8,7 @@ use super::error::PlanError;
 use super::graph::{Checkout, CopySource, CopyStep, Http, Step, StepId, Tree, What};
 use super::stages::Command;
 use super::{Planner, git, go, names, paths};
-use crate::dockerfile::ast::{Add, Copy, CopyFlags, Expanded, Sources};
+use crate::dockerfile::ast::{Add, Copy, CopyFlags, Expanded, Sources, Span};
 
 /// What is the same for both, read.
 struct Asked<'a> {
@@ -70,7 +70,7 @@ impl Planner<'_> {
         let name = self.name_step(at, command, &shown);
         let mut sources = Vec::new();
         for path in &asked.sources.paths {
-            sources.push(self.source(asked, path, &name)?);
+            sources.push(self.source(asked, path, &name, command.said.span)?);
         }
         for file in &asked.sources.inline {
             sources.push(CopySource::Inline { name: file.name.clone(), content: file.content.clone() });
@@ -97,7 +97,7 @@ impl Planner<'_> {
         self.epoch.unwrap_or(Time::from_ns(0)).min(Time::from_ns(0))
     }
 
-    fn source(&mut self, asked: &Asked<'_>, path: &str, name: &str) -> Result<CopySource, PlanError> {
+    fn source(&mut self, asked: &Asked<'_>, path: &str, name: &str, span: Span) -> Result<CopySource, PlanError> {
         let Some(add) = asked.remote else {
             if git::parse(path).map_err(PlanError::new)?.is_some() {
                 return Err(PlanError::new("source can't be a git ref for COPY"));
@@ -112,7 +112,7 @@ impl Planner<'_> {
             return Ok(CopySource::Paths { from: asked.from, path: path.to_owned(), unpack });
         };
         let is_repository = matches!(what, What::Git(_));
-        let from = self.graph.add(Step { name: name.to_owned(), what, span: None, anew: false });
+        let from = self.graph.add(Step { name: name.to_owned(), what, span: Some(span), anew: false });
         Ok(if is_repository {
             CopySource::Repository(from)
         } else {

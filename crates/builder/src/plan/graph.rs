@@ -94,6 +94,19 @@ impl Checkout {
         }
     }
 
+    /// The repository and what of it was asked for, as BuildKit's provenance says it.
+    pub(crate) fn address(&self) -> String {
+        self.reference.as_ref().map_or_else(|| self.remote.clone(), |reference| format!("{}#{reference}", self.remote))
+    }
+
+    /// The same, with the directory that is meant.
+    pub(crate) fn address_of_directory(&self) -> String {
+        match self.subdir.as_deref().map(|subdir| subdir.trim_matches('/')).filter(|subdir| !subdir.is_empty()) {
+            Some(subdir) => format!("{}#{}:{subdir}", self.remote, self.reference.as_deref().unwrap_or_default()),
+            None => self.address(),
+        }
+    }
+
     /// Whether the commit that came is the one it must be.
     pub(crate) fn is_of(&self, commit: &str) -> Result<(), String> {
         match &self.checksum {

@@ -27,12 +27,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use spec::digest::Digest;
 use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::time::Time;
 
 pub(crate) use crate::Described;
+use crate::attest::provenance::Material;
 use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::go::parse_bool;
 use crate::{MachineError, NoCache, Request, WantedImage};
@@ -52,8 +52,6 @@ pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
     /// What shall come of it: one for each platform, in the order they were asked for.
     pub(crate) targets: Vec<Target>,
-    /// Images it begins with, and what they are.
-    pub(crate) images: Vec<(String, Digest)>,
 }
 
 /// An image that shall come of it.
@@ -70,6 +68,8 @@ pub(crate) struct Target {
     pub(crate) created: Time,
     /// `SOURCE_DATE_EPOCH`, if it was said.
     pub(crate) epoch: Option<Time>,
+    /// Images it begins with, or takes files from.
+    pub(crate) images: Vec<Material>,
 }
 
 /// An image whose config is wanted.
@@ -98,19 +98,17 @@ pub(crate) trait Facts {
 
 /// Plans.
 pub(crate) fn plan(file: &Dockerfile, request: &Request, facts: &dyn Facts) -> Result<Plan, PlanError> {
-    let (mut graph, mut images, mut targets) = (Graph::default(), Vec::new(), Vec::new());
+    let (mut graph, mut targets) = (Graph::default(), Vec::new());
     let asked = &request.platforms;
     let platforms: Vec<Option<&Platform>> =
         if asked.is_empty() { vec![None] } else { asked.iter().map(Some).collect() };
     for platform in platforms {
-        let planner = Planner::new(file, request, facts, platform, &mut graph, &mut images)?;
+        let planner = Planner::new(file, request, facts, platform, &mut graph)?;
         targets.push(planner.target()?);
     }
     let mut trees: Vec<&mut Tree> = targets.iter_mut().map(|target| &mut target.tree).collect();
     let steps = graph.reached(&mut trees);
-    images.sort();
-    images.dedup();
-    Ok(Plan { steps, targets, images })
+    Ok(Plan { steps, targets })
 }
 
 /// The arguments every build has, for one platform: the first.
@@ -144,7 +142,7 @@ struct Planner<'a> {
     platforms: Platforms,
     stages: Stages,
     graph: &'a mut Graph,
-    images: &'a mut Vec<(String, Digest)>,
+    images: Vec<Material>,
     /// So much more text may come of it.
     budget_bytes: usize,
 }
@@ -159,7 +157,6 @@ impl<'a> Planner<'a> {
         facts: &'a dyn Facts,
         asked: Option<&'a Platform>,
         graph: &'a mut Graph,
-        images: &'a mut Vec<(String, Digest)>,
     ) -> Result<Planner<'a>, PlanError> {
         let (build, words) = (Platform::host(), Words { escape: file.directives.escape });
         let target = asked.cloned().unwrap_or_else(|| build.clone());
@@ -179,7 +176,7 @@ impl<'a> Planner<'a> {
             platforms,
             stages: Stages::default(),
             graph,
-            images,
+            images: Vec::new(),
             budget_bytes: MOST_BYTES,
         };
         planner.resolve_epoch(file)?;
@@ -215,7 +212,8 @@ impl<'a> Planner<'a> {
         }
         let created = self.epoch.or(stage.state.base_created).unwrap_or(Time::from_ns(0));
         let inherited = stage.state.inherited;
-        Ok(Target { platform: self.target, tree, config, inherited, created, epoch: self.epoch })
+        let (epoch, images) = (self.epoch, self.images);
+        Ok(Target { platform: self.target, tree, config, inherited, created, epoch, images })
     }
 
     /// Counts text that becomes part of the plan.

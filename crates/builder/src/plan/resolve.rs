@@ -11,6 +11,7 @@ use super::graph::{CopySource, CopyStep, ImageFiles, Step, Tree, What};
 use super::names::{self, Platforms};
 use super::stages::{Command, PATH, Stage, empty_image};
 use super::{Described, Planner, Wanted, go};
+use crate::attest::provenance::Material;
 use crate::dockerfile::ast::{self, Instruction, Span};
 use crate::dockerfile::parse_trigger;
 use crate::{BuildContext, WantedImage};
@@ -177,18 +178,16 @@ impl Planner<'_> {
             Some(digest) if base.reference.digest().is_none() => format!("{}@{digest}", base.reference),
             Some(_) | None => base.reference.to_string(),
         };
-        if let Some(digest) = described.digest {
-            self.images.push((base.reference.to_string(), digest));
-        }
+        self.images.push(Material::of_image(&base.reference, &described, &base.platform));
         let files = image_files(base.wanted.image.name, &base.platform, &described.config);
         let stage = &mut self.stages.all[base.stage];
+        inherit(stage, described.config);
         let text = format!("FROM {shown}");
         stage.state.tree = files.map(|files| {
             let name = names::next(stage, &text, self.platforms, Some(&base.platform), None, false);
             self.graph.add(Step { name, what: What::Image(files), span: Some(stage.span), anew: false })
         });
         stage.platform = Some(base.platform);
-        inherit(stage, described.config);
     }
 
     /// A stage whose files are a context's (BuildKit `NamedContext.Load`).
@@ -204,7 +203,7 @@ impl Planner<'_> {
                 config = Some(of_image);
                 tree
             }
-            // Where it lies is no part of what is shown, nor a material.
+            // Where it lies is no part of what is shown.
             BuildContext::Layout(layout) => {
                 let (tree, of_image) = self.context_image(name, (layout, "OCI load from client"), &platform)?;
                 config = Some(of_image);
@@ -244,9 +243,11 @@ impl Planner<'_> {
             let message = error.to_string();
             PlanError { source: Some(Box::new(error)), ..PlanError::new(message) }
         })?;
-        if let Some(digest) = described.digest.filter(|_| is_named) {
-            self.images.push((image.to_owned(), digest));
-        }
+        self.images.push(match image.parse::<Reference>() {
+            Ok(reference) if is_named => Material::of_image(&reference, &described, platform),
+            // Where a layout lies is nobody's business: it is known by what it is called here.
+            Ok(_) | Err(_) => Material::of_layout(name, &described, platform),
+        });
         let files = image_files(wanted.image.name, platform, &described.config);
         let tree = files.map(|files| {
             let name = format!("[context {name}] {shown}");
@@ -293,6 +294,7 @@ impl Planner<'_> {
             let original = text.lines().next().unwrap_or_default().to_owned();
             triggers.push(ast::Spanned { value, keyword, original, span, comments: Vec::new() });
         }
+        let counted = triggers.len();
         if let Some(base) = self.stages.all[at].base {
             for command in &self.stages.all[base].commands {
                 if let Instruction::Onbuild(onbuild) = &command.said.value {
@@ -314,8 +316,7 @@ impl Planner<'_> {
             commands.push(command);
         }
         let stage = &mut self.stages.all[at];
-        // As BuildKit counts: all, whether they are shown or not.
-        stage.total += commands.len();
+        stage.total += commands.iter().skip(counted).filter(|command| is_step(&command.said.value)).count();
         commands.append(&mut stage.commands);
         stage.commands = commands;
         Ok(connected)
@@ -327,6 +328,11 @@ fn inherit(stage: &mut Stage, mut config: ImageConfig) {
     stage.state.inherited = config.history.len();
     if !config.config.env.iter().any(|line| line.starts_with("PATH=")) && !stage.aside {
         config.config.env.push(format!("PATH={PATH}"));
+    }
+    // Its triggers are steps of the stage: they are counted before the first is named, `FROM` (BuildKit names that one with fewer).
+    if !stage.aside {
+        let triggers = config.config.on_build.iter().filter_map(|text| parse_trigger(text).ok());
+        stage.total += triggers.filter(is_step).count();
     }
     stage.state.image = config;
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
-use spec::digest::{DiffId, Digest};
+use spec::digest::{DiffId, Digest, ImageId};
 use spec::image::{History, ImageConfig, RootFs, RunConfig};
 use spec::platform::Platform;
 use spec::time::Time;
@@ -53,7 +53,7 @@ impl Facts for Images {
                     ..RunConfig::default()
                 };
                 if name.contains("trigger") {
-                    config.on_build = vec!["COPY . /src".into(), "RUN make".into()];
+                    config.on_build = vec!["COPY . /src".into(), "ENV T=1".into(), "RUN make".into()];
                 }
                 let history = vec![History { created_by: Some("base".into()), ..History::default() }];
                 let diff_ids = vec![DiffId(Digest::sha256(name.as_bytes()))];
@@ -66,7 +66,7 @@ impl Facts for Images {
                     history,
                     ..ImageConfig::default()
                 };
-                Ok(Described { digest: Some(Digest::sha256(b"")), config })
+                Ok(Described { digest: Some(Digest::sha256(b"")), id: ImageId(Digest::sha256(b"")), config })
             })
             .collect()
     }
@@ -458,22 +458,23 @@ fn triggers_of_images_and_stages_are_pulled() {
     check(
         "FROM trigger AS t\nRUN last\n",
         expect![[r#"
-        0 [1/2] FROM docker.io/library/trigger:latest@DIGEST
-            image docker.io/library/trigger:latest for HOST
-        1 [internal] load build context
-            context context
-        2 [2/4] ONBUILD COPY . /src
-            copy . of 1 to /src on 0
-        3 [3/4] ONBUILD RUN make
-            run ["/bin/sh", "-c", "make"] in / with ["PATH=/bin", "BASE=1"] on 2
-        4 [4/4] RUN last
-            run ["/bin/sh", "-c", "last"] in / with ["PATH=/bin", "BASE=1"] on 3
-        HOST = 4
-            * COPY . /src # buildkit
-            * RUN /bin/sh -c make # buildkit
-            * RUN /bin/sh -c last # buildkit
-            {"Env":["PATH=/bin","BASE=1"],"Cmd":["sh"]}
-    "#]],
+            0 [1/4] FROM docker.io/library/trigger:latest@DIGEST
+                image docker.io/library/trigger:latest for HOST
+            1 [internal] load build context
+                context context
+            2 [2/4] ONBUILD COPY . /src
+                copy . of 1 to /src on 0
+            3 [3/4] ONBUILD RUN make
+                run ["/bin/sh", "-c", "make"] in / with ["PATH=/bin", "BASE=1", "T=1"] on 2
+            4 [4/4] RUN last
+                run ["/bin/sh", "-c", "last"] in / with ["PATH=/bin", "BASE=1", "T=1"] on 3
+            HOST = 4
+                * COPY . /src # buildkit
+                  ENV T=1
+                * RUN /bin/sh -c make # buildkit
+                * RUN /bin/sh -c last # buildkit
+                {"Env":["PATH=/bin","BASE=1","T=1"],"Cmd":["sh"]}
+        "#]],
     );
     check(
         "FROM alpine AS base\nONBUILD RUN later\nFROM base\nRUN last\n",

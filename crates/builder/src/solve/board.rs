@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use super::error::{BuildError, FailedStep, Place};
+use super::report::CANCELED;
 use super::solver::{Inputs, Looked, Made, Solver, StepError, Todo};
 use crate::plan::graph::StepId;
 
@@ -123,6 +124,9 @@ impl Work<'_, '_> {
     }
 
     fn one(&self, id: StepId, inputs: &Inputs, todo: Option<Todo>) -> Result<Made, StepError> {
+        if self.solver.is_cancelled() {
+            return Err(StepError::new(CANCELED));
+        }
         let looked = match todo {
             Some(todo) => Looked::Todo(todo),
             None => self.at_most(|| self.look(id, inputs))?,

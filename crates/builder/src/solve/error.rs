@@ -25,6 +25,9 @@ pub enum BuildError {
         #[source]
         source: Option<Box<crate::MachineError>>,
     },
+    /// Nobody wants it any more.
+    #[error("Canceled: context canceled")]
+    Cancelled,
     /// A step failed.
     #[error("{}", .0.message)]
     Failed(Box<FailedStep>),
@@ -99,9 +102,11 @@ impl BuildError {
             }),
             BuildError::Refused { place, .. } => place.as_ref().map(ToString::to_string).unwrap_or_default(),
             BuildError::Failed(step) => step.place.as_ref().map(ToString::to_string).unwrap_or_default(),
-            BuildError::Machine(_) | BuildError::Store(_) | BuildError::Cache(_) | BuildError::Files(_) => {
-                String::new()
-            }
+            BuildError::Cancelled
+            | BuildError::Machine(_)
+            | BuildError::Store(_)
+            | BuildError::Cache(_)
+            | BuildError::Files(_) => String::new(),
         }
     }
 
@@ -112,6 +117,7 @@ impl BuildError {
             BuildError::Failed(failed) => Some((&failed.step, &failed.output)),
             BuildError::Mistaken(..)
             | BuildError::Refused { .. }
+            | BuildError::Cancelled
             | BuildError::Machine(_)
             | BuildError::Store(_)
             | BuildError::Cache(_)

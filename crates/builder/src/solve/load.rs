@@ -24,7 +24,7 @@ use crate::dockerfile::error::Mistakes;
 use crate::dockerfile::{MAX_BYTES, parse, parse_before};
 use crate::ignore::{self, Patterns};
 use crate::plan::git_source;
-use crate::{BuildContext, Dockerfile, Machine, Request};
+use crate::{BuildContext, Dockerfile, Machine, Request, Validators};
 
 /// The name of the context that `COPY` without `--from` means.
 pub(crate) const MAIN: &str = "context";
@@ -249,29 +249,30 @@ impl<'a> Contexts<'a> {
                 checkout.is_of(&commit.id).map_err(BuildError::refused)?;
                 Ok::<_, BuildError>(commit)
             })?;
-            self.note(Material::of_commit(url, &commit.id));
+            self.note(Material::of_commit(&checkout.address(), &commit.id));
             let dated = commit.committed_s.map_or(Dated::Never, Dated::At);
             return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None, dated));
         }
         let mut file = self.store.spool()?;
         let fetched = self.report.during("[internal] load remote build context", |shown| {
             let began = disk::now();
-            let fetched = self
-                .machine
-                .fetch(url, &mut file, &|done, total| shown.part("transferring context:", done, total, began));
+            let fetched = self.machine.fetch(url, &Validators::default(), &mut file, &|done, total| {
+                shown.part("transferring context:", done, total, began)
+            });
             fetched.map_err(|e| BuildError::refused(told(&e)))
         })?;
+        let modified_s = fetched.and_then(|fetched| fetched.modified_s);
         let failed = |source| FilesError::Io { act: "reading", path: url.to_owned(), source };
         file.rewind().map_err(failed)?;
-        self.note(Material::of_address(url, &hash_download(&file, None)?));
+        self.note(Material::of_file(url, &hash_download(&file, None)?));
         if is_archive(&file) {
             let tar = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
-            return Ok(far(Tree::unpacked(&tar, &into)?, None, Dated::of(file, fetched.modified_s)));
+            return Ok(far(Tree::unpacked(&tar, &into)?, None, Dated::of(file, modified_s)));
         }
         file.rewind().map_err(failed)?;
         let mut text = Vec::new();
         (&file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
-        Ok(far(Tree::directory(&into, &cache)?, Some(text), Dated::of(file, fetched.modified_s)))
+        Ok(far(Tree::directory(&into, &cache)?, Some(text), Dated::of(file, modified_s)))
     }
 }
 

@@ -106,7 +106,8 @@ pub fn build(
     for tree in solver.trees.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
         tree.remember();
     }
-    built
+    // Whatever failed because of it.
+    if built.is_err() && machine.is_interrupted() { Err(BuildError::Cancelled) } else { built }
 }
 
 /// A Dockerfile that was read, and not built.
@@ -144,11 +145,13 @@ fn finish(solver: &Solver<'_>) -> Result<Built, BuildError> {
     for target in &solver.plan.targets {
         variants.push(solver.variant(target, &made).map_err(|error| BuildError::refused(error.message))?);
     }
-    // Images of which no layer was needed.
+    // Images of which no layer was needed: what they are is known, as of those that are here.
     for (at, step) in solver.plan.steps.iter().enumerate() {
         let id = crate::plan::graph::StepId(at);
         if matches!(step.what, What::Image(_)) && !solver.was_pulled(id) {
-            solver.shown(id).cached();
+            let shown = solver.shown(id);
+            shown.begin();
+            shown.done();
         }
     }
     Ok(Built { variants, dockerfile: (solver.source.name.clone(), solver.source.text.to_vec()) })

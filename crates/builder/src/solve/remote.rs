@@ -1,7 +1,6 @@
 //! What comes from elsewhere: downloads, repositories, images.
 
 use std::fs::File;
-use std::io::Seek;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -11,11 +10,12 @@ use spec::time::Time;
 use super::load::{Contexts, subtree};
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
-use crate::WantedImage;
 use crate::attest::provenance::Material;
 use crate::context::{Tree, newest_s};
+use crate::cache::{Coming, Kept};
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
+use crate::{Fetched, Validators, WantedImage};
 
 /// A file that was downloaded.
 pub(crate) struct Download {
@@ -51,21 +51,50 @@ impl Dated {
 }
 
 impl Contexts<'_> {
-    pub(crate) fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<Download, StepError> {
+    /// A file that is here and that the Dockerfile means: no server is asked.
+    fn known(&self, http: &Http) -> Result<Option<Download>, StepError> {
+        let Some(wanted) = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()? else {
+            return Ok(None);
+        };
+        let Some(mut kept) = Kept::find(self.store, &http.url)? else { return Ok(None) };
+        if hash_download(&kept.file, Some(&wanted)).is_err() {
+            return Ok(None);
+        }
+        kept.used()?;
+        Ok(Some(self.downloaded(http, kept.file, wanted, kept.record.fetched)))
+    }
+
+    /// Of a file that is here the server is asked whether it is still the same.
+    fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<Download, StepError> {
+        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
+        // Where another file is wanted, it does not matter whether this one is still the same.
+        let kept = if wanted.is_none() { Kept::find(self.store, &http.url)? } else { None };
+        let known = kept.as_ref().map(|kept| kept.record.fetched.validators.clone()).unwrap_or_default();
         let began = disk::now();
-        let mut file = self.store.spool()?;
-        let fetched = self.machine.fetch(&http.url, &mut file, &|done, total| {
+        let mut coming = Coming::begin(self.session)?;
+        let fetched = self.machine.fetch(&http.url, &known, &mut coming.file, &|done, total| {
             shown.part(&format!("downloading {}", http.url), done, total, began);
         });
-        let fetched = fetched.map_err(|error| machine_failed(&error))?;
-        file.rewind()?;
-        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
-        let digest = hash_download(&file, wanted.as_ref())?;
-        self.note(Material::of_address(&http.url, &digest));
-        file.rewind()?;
+        let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else {
+            let Some(mut kept) = kept else {
+                return Err(StepError::new("a server says that a file is still what nobody has"));
+            };
+            kept.used()?;
+            return Ok(self.downloaded(http, kept.file, kept.record.digest, kept.record.fetched));
+        };
+        let digest = hash_download(&coming.file, wanted.as_ref())?;
+        // What nobody can ask for again would only take room.
+        if wanted.is_some() || fetched.validators != Validators::default() {
+            coming.keep(self.session, self.store, &http.url, &digest, &fetched)?;
+        }
+        Ok(self.downloaded(http, coming.file, digest, fetched))
+    }
+
+    fn downloaded(&self, http: &Http, file: File, digest: Digest, fetched: Fetched) -> Download {
+        self.note(Material::of_file(&http.url, &digest));
         let named_by_server = fetched.file_name.filter(|name| http.file_name == "__unnamed__" && is_plain(name));
         let name = named_by_server.unwrap_or_else(|| http.file_name.clone());
-        Ok(Download { file, name, digest, modified_s: fetched.modified_s })
+        Download { file, name, digest, modified_s: fetched.modified_s }
     }
 
     pub(crate) fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
@@ -73,7 +102,7 @@ impl Contexts<'_> {
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
         checkout.is_of(&commit.id).map_err(StepError::new)?;
-        self.note(Material::of_commit(&checkout.remote, &commit.id));
+        self.note(Material::of_commit(&checkout.address(), &commit.id));
         let tree = subtree(&into, checkout.subdir.as_deref(), &self.store.build_cache_dir())?;
         Ok((tree, commit.committed_s.map_or(Dated::Never, Dated::At)))
     }
@@ -84,7 +113,8 @@ impl Contexts<'_> {
         match what {
             What::Context(name) => Ok(self.open(name)?.dated.time()),
             What::Http(http) => self.report.during(&resolving(&http.url), |shown| {
-                let Download { file, modified_s, .. } = self.download(http, shown)?;
+                let known = self.known(http)?.map_or_else(|| self.download(http, shown), Ok);
+                let Download { file, modified_s, .. } = known?;
                 Ok(Dated::of(file, modified_s).time())
             }),
             What::Git(checkout) => self.report.during(&resolving(&checkout.remote), |shown| {
@@ -97,9 +127,16 @@ impl Contexts<'_> {
 
 impl Solver<'_> {
     pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
-        shown.begin();
-        let download = self.contexts.download(http, shown)?;
-        shown.done();
+        let download = if let Some(known) = self.contexts.known(http)? {
+            shown.cached();
+            known
+        } else {
+            shown.begin();
+            let download = self.contexts.download(http, shown)?;
+            self.made_any.store(true, Ordering::Relaxed);
+            shown.done();
+            download
+        };
         Ok(Made::Download(Arc::new(download)))
     }
 

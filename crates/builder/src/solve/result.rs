@@ -5,14 +5,13 @@ use std::sync::PoisonError;
 
 use spec::digest::DiffId;
 use spec::image::{History, ImageConfig};
-use spec::platform::Platform;
 
 use super::solver::{Layers, Made, Solver, StepError};
 use crate::attest::provenance::Material;
 use crate::dockerfile::ast::RunNetwork;
-use crate::plan::graph::{StepId, Tree, What};
+use crate::plan::graph::{RunFiles, StepId, Tree, What};
 use crate::plan::{Plan, Target};
-use crate::{DoneStep, Variant};
+use crate::{DoneStep, Mention, Variant};
 
 /// What BuildKit says of layers that no instruction made.
 const UNNAMED: &str = "buildkit.exporter.image.v0";
@@ -22,46 +21,61 @@ impl Solver<'_> {
     pub(crate) fn variant(&self, target: &Target, made: &[Made]) -> Result<Variant, StepError> {
         let layers = layers_of(target.tree, made);
         self.pull(&layers)?;
+        let materials: BTreeSet<Material> = target.images.iter().cloned().chain(self.contexts.materials()).collect();
         Ok(Variant {
             platform: target.platform.clone(),
             config: config(self.plan, target, &layers, made),
             base_layers: base(self.plan, target.tree, made).chains.len(),
             epoch: target.epoch,
             chains: layers.chains,
-            materials: self.materials(&target.platform),
-            steps: self.steps(made),
+            materials: materials.into_iter().collect(),
+            steps: reached(self.plan, target.tree).into_iter().map(|id| self.done(id, made)).collect(),
+            result: target.tree.map(|id| self.digests[id.0].clone()),
         })
     }
 
-    /// What came from elsewhere.
-    fn materials(&self, platform: &Platform) -> Vec<Material> {
-        let images = self.plan.images.iter().map(|(name, digest)| Material::of(name, digest, platform));
-        let all: BTreeSet<Material> = images.chain(self.contexts.materials()).collect();
-        all.into_iter().collect()
-    }
-
-    fn steps(&self, made: &[Made]) -> Vec<DoneStep> {
-        let all = self.plan.steps.iter().enumerate().zip(&self.digests).zip(&self.keys);
-        all.map(|(((at, step), digest), keys)| DoneStep {
-            digest: digest.clone(),
+    fn done(&self, id: StepId, made: &[Made]) -> DoneStep {
+        let step = &self.plan.steps[id.0];
+        let command = match &step.what {
+            What::Run(run) => Some(run),
+            What::Image(_) | What::Context(_) | What::Http(_) | What::Git(_) | What::Copy(_) | What::Directory(_) => {
+                None
+            }
+        };
+        let (mut secrets, mut agents) = (Vec::new(), Vec::new());
+        for mount in command.iter().flat_map(|run| &run.mounts) {
+            let mention = |id: &String, required: &bool| Mention { id: id.clone(), is_optional: !required };
+            match &mount.what {
+                RunFiles::Secret { id, required, .. } => secrets.push(mention(id, required)),
+                RunFiles::Ssh { id, required, .. } => agents.push(mention(id, required)),
+                RunFiles::Tree { .. } | RunFiles::Script { .. } | RunFiles::Cache { .. } | RunFiles::Tmpfs { .. } => {}
+            }
+        }
+        DoneStep {
+            digest: self.digests[id.0].clone(),
             name: step.name.clone(),
             inputs: step.what.inputs().iter().map(|input| self.digests[input.0].clone()).collect(),
-            keys: keys.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-            top: layers_of(Some(StepId(at)), made).chains.last().cloned(),
-            absent: absent(self.plan, StepId(at), made),
+            keys: self.keys[id.0].lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            chains: layers_of(Some(id), made).chains,
+            absent: absent(self.plan, id, made),
+            secrets,
+            agents,
             lines: step.span.as_ref().map(|span| (span.first_line, span.last_line)),
-            has_network: match &step.what {
-                What::Run(run) => run.network != RunNetwork::None,
-                What::Image(_)
-                | What::Context(_)
-                | What::Http(_)
-                | What::Git(_)
-                | What::Copy(_)
-                | What::Directory(_) => false,
-            },
-        })
-        .collect()
+            has_network: command.is_some_and(|run| run.network != RunNetwork::None),
+        }
     }
+}
+
+/// All that a result stands on and is made from, and itself: in the plan's order.
+fn reached(plan: &Plan, result: Tree) -> Vec<StepId> {
+    let mut reached = BTreeSet::new();
+    let mut todo: Vec<StepId> = result.into_iter().collect();
+    while let Some(id) = todo.pop() {
+        if reached.insert(id) {
+            todo.extend(plan.steps[id.0].what.inputs());
+        }
+    }
+    reached.into_iter().collect()
 }
 
 fn layers_of(tree: Tree, made: &[Made]) -> Layers {

@@ -163,7 +163,7 @@ impl Solver<'_> {
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        self.cancelled.load(Ordering::Relaxed) || self.machine.is_interrupted()
     }
 
     /// What is known of a step, without doing anything that takes long.

@@ -148,7 +148,7 @@ impl Machine for Site {
         let image = self.store.resolve(&wanted.name);
         let image =
             image.map_err(|e| MachineError { message: format!("{}: not found: {e}", wanted.name), source: None })?;
-        Ok(crate::Described { digest: Some(image.id.0), config: image.config })
+        Ok(crate::Described { digest: Some(image.id.0.clone()), id: image.id, config: image.config })
     }
 
     fn run(
@@ -201,9 +201,15 @@ impl Machine for Site {
         Ok(Ended::Exited(0))
     }
 
-    fn fetch(&self, url: &str, into: &mut fs::File, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+    fn fetch(
+        &self,
+        url: &str,
+        _: &crate::Validators,
+        into: &mut fs::File,
+        _: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError> {
         into.write_all(format!("from {url}").as_bytes()).unwrap();
-        Ok(Fetched::default())
+        Ok(Some(Fetched::default()))
     }
 
     fn git(&self, wanted: &Git, into: &Path, _: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
@@ -451,7 +457,13 @@ impl Machine for Dying<'_> {
         Err(MachineError { message: "killed".into(), source: None })
     }
 
-    fn fetch(&self, _: &str, _: &mut fs::File, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+    fn fetch(
+        &self,
+        _: &str,
+        _: &crate::Validators,
+        _: &mut fs::File,
+        _: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError> {
         unreachable!()
     }
 
@@ -588,10 +600,11 @@ fn add_brings_what_is_elsewhere() {
     assert_eq!(site.read(&variant, "g/file").as_deref(), Some("https://h/b.git"));
     assert_eq!(site.read(&variant, "e").as_deref(), Some("text\n"));
     let materials: Vec<&str> = variant.materials.iter().map(|material| material.uri.as_str()).collect();
-    assert_eq!(materials, ["https://h/b.git", "https://h/x/file"]);
+    assert_eq!(materials, ["https://h/b.git#main", "https://h/x/file"]);
     let wrong = format!("FROM scratch\nADD --checksum=sha256:{} https://h/x /\n", "0".repeat(64));
     let (error, _) = site.build(&wrong).unwrap_err();
     assert!(error.to_string().contains("digest mismatch"), "{error}");
+    assert!(error.excerpt().contains(">>> ADD --checksum"), "{}", error.excerpt());
 }
 
 #[test]
@@ -683,6 +696,31 @@ fn an_image_is_brought_when_its_files_are_first_needed() {
     assert_eq!(site.brought.load(Ordering::SeqCst), 1);
 }
 
+#[test]
+fn a_base_is_shown_as_done_whether_its_files_are_here_or_not() {
+    let site = site();
+    let text = "FROM base:1 AS one\nFROM scratch\nCOPY --from=one /etc /a\n";
+    let image = site.store.resolve("base:1").unwrap();
+    let shown = |machine: &dyn Machine| {
+        let told = Mutex::new(Vec::new());
+        let on = |progress| match progress {
+            Progress::Vertex(vertex) if vertex.name.contains("FROM docker.io") && vertex.completed.is_some() => {
+                told.lock().unwrap().push(vertex.cached);
+            }
+            Progress::Vertex(_) | Progress::Status(_) | Progress::Log(_) | Progress::Warning(_) => {}
+        };
+        build(&site.home, &site.store, machine, &site.request(text), &on).unwrap();
+        told.into_inner().unwrap()
+    };
+    assert_eq!(shown(&site), [false]);
+    // Nothing needs them: what was copied is known.
+    let remove = store::Remove { several: store::Several::Untag, may_go: &mut |_| Ok(()) };
+    site.store.remove("base:1", remove).unwrap();
+    site.store.collect().unwrap();
+    assert_eq!(shown(&Away { site: &site, image: &image, archive: &[] }), [false]);
+    assert_eq!(site.brought.load(Ordering::SeqCst), 0);
+}
+
 /// A machine whose image is in a registry.
 struct Away<'a> {
     site: &'a Site,
@@ -697,7 +735,8 @@ impl Machine for Away<'_> {
     }
 
     fn describe(&self, _: &WantedImage, _: &(dyn Fn(Progress) + Sync)) -> Result<crate::Described, MachineError> {
-        Ok(crate::Described { digest: Some(self.image.id.0.clone()), config: self.image.config.clone() })
+        let image = self.image.clone();
+        Ok(crate::Described { digest: Some(image.id.0.clone()), id: image.id, config: image.config })
     }
 
     fn run(
@@ -710,7 +749,13 @@ impl Machine for Away<'_> {
         self.site.run(id, run, out, cancelled)
     }
 
-    fn fetch(&self, _: &str, _: &mut fs::File, _: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
+    fn fetch(
+        &self,
+        _: &str,
+        _: &crate::Validators,
+        _: &mut fs::File,
+        _: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError> {
         unreachable!()
     }
 

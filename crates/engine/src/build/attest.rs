@@ -1,11 +1,12 @@
 //! What is said about images that were built, before anybody gets them.
 
+use std::collections::BTreeMap;
 use std::os::fd::AsFd;
 
 use builder::attest::provenance::{self, Facts, Network, Step};
 use builder::attest::sbom::{self, Subject};
 use builder::attest::{Asked, Times};
-use builder::{Built, DoneStep, Request, Variant};
+use builder::{Built, DoneStep, Mention, Request, Variant};
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
@@ -26,6 +27,8 @@ pub struct Attest<'a> {
     pub names: &'a [Reference],
     /// When the build began and ended.
     pub clock: (Time, Time),
+    /// What this very build is called.
+    pub invocation: &'a str,
 }
 
 /// Says it, for each variant.
@@ -54,15 +57,16 @@ fn one(host: &Host, built: &Built, variant: &Variant, wanted: &Attest<'_>) -> Re
         let mut facts = Facts::asked(wanted.request);
         facts.dockerfile.1 = Some(built.dockerfile.1.clone());
         facts.materials.clone_from(&variant.materials);
-        for step in &variant.steps {
-            facts.steps.push(described(host, step)?);
-        }
+        facts.steps = variant.steps.iter().map(|step| described(host, step)).collect();
+        facts.result.clone_from(&variant.result);
+        facts.secrets = mentioned(variant.steps.iter().flat_map(|step| &step.secrets));
+        facts.agents = mentioned(variant.steps.iter().flat_map(|step| &step.agents));
         if !variant.steps.iter().any(|step| step.has_network) {
             facts.network = Network::None;
         }
-        facts.times = match asked.times {
-            Times::Epoch => (created, created),
-            Times::Clock => wanted.clock,
+        (facts.times, facts.invocation) = match asked.times {
+            Times::Epoch => ((created, created), None),
+            Times::Clock => (wanted.clock, Some(wanted.invocation.to_owned())),
         };
         said.push(provenance::predicate(&facts, asked));
     }
@@ -74,12 +78,23 @@ pub(super) fn created(variant: &Variant) -> Time {
     variant.config.created.as_deref().and_then(|text| text.parse().ok()).unwrap_or(Time::from_ns(0))
 }
 
-fn described(host: &Host, step: &DoneStep) -> Result<Step, Error> {
-    let record = step.keys.first().map(|key| host.store.step(key)).transpose()?.flatten();
-    let layer = match record.and_then(|record| record.layer) {
-        Some(layer) => Some(host.store.layer_tar_bytes(&layer.chain)?),
-        None => None,
-    };
-    let (key, name, inputs) = (step.digest.clone(), step.name.clone(), step.inputs.clone());
-    Ok(Step { key, name, inputs, layer, lines: step.lines })
+fn described(host: &Host, step: &DoneStep) -> Step {
+    let layers: Option<Vec<_>> = step.chains.iter().map(|chain| host.store.layer_tar_bytes(chain).ok()).collect();
+    Step {
+        key: step.digest.clone(),
+        name: step.name.clone(),
+        inputs: step.inputs.clone(),
+        // Those of an image that nobody needed never came.
+        layers: layers.unwrap_or_default(),
+        lines: step.lines,
+    }
+}
+
+/// Each once: one is optional if it is to all.
+fn mentioned<'a>(mentions: impl Iterator<Item = &'a Mention>) -> BTreeMap<String, bool> {
+    let mut all = BTreeMap::new();
+    for mention in mentions {
+        *all.entry(mention.id.clone()).or_insert(true) &= mention.is_optional;
+    }
+    all
 }

@@ -1,11 +1,11 @@
 //! What a Dockerfile names by a URL, downloaded: over the same lines as images, through the same proxies, trusted in the same way, and
 //! as nobody.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
 
-use builder::Fetched;
+use builder::{Fetched, Machine as _, Validators};
+use registry::client::KnownFile;
 
 use super::Tools;
 use crate::error::Error;
@@ -13,20 +13,25 @@ use crate::error::Error;
 /// A server that sends without end does not fill the disk.
 const MOST_BYTES: u64 = 32 << 30;
 
-/// Downloads `url`.
+/// Downloads `url`, unless it is still what the server said `known` of.
 pub(super) fn fetch(
     tools: &Tools<'_>,
     url: &str,
+    known: &Validators,
     into: &mut File,
     on: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Fetched, Error> {
+) -> Result<Option<Fetched>, Error> {
     let session = tools.session()?;
     let failed = |e| Error::Other(format!("failed to load {}", shown(url)), Box::new(e));
     session.run(async {
-        let mut body = session.client().file(url).await.map_err(failed)?;
+        let known = KnownFile { etag: known.etag.as_deref(), modified: known.modified.as_deref() };
+        let Some(mut body) = session.client().file(url, &known).await.map_err(failed)? else { return Ok(None) };
         let (mut done, total) = (0_u64, body.total_bytes.unwrap_or_default());
         on(done, total);
         while let Some(bytes) = body.chunk().await.map_err(failed)? {
+            if tools.is_interrupted() {
+                return Err(Error::Invalid(format!("{} was interrupted", shown(url))));
+            }
             done = done.saturating_add(bytes.len() as u64);
             if done > MOST_BYTES {
                 return Err(Error::Invalid(format!("{} sends more than {} GiB", shown(url), MOST_BYTES >> 30)));
@@ -37,9 +42,8 @@ pub(super) fn fetch(
         if total > done {
             return Err(Error::Invalid(format!("{} ended after {done} of {total} bytes", shown(url))));
         }
-        let headers: BTreeMap<String, String> =
-            body.etag.clone().map(|etag| ("etag".to_owned(), etag)).into_iter().collect();
-        Ok(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, headers })
+        let validators = Validators { etag: body.etag.clone(), modified: body.modified.clone() };
+        Ok(Some(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, validators }))
     })
 }
 

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use builder::{Commit, Git};
 
+use super::program;
 use crate::error::Error;
 
 /// What it is called in `PATH`.
@@ -109,9 +110,7 @@ fn found(reference: &str, printed: &str) -> Result<(String, usize), Error> {
 }
 
 fn find(env: &[(String, String)]) -> Result<PathBuf, Error> {
-    let path = env.iter().find(|(name, _)| name == "PATH").map_or("/usr/bin:/bin", |(_, path)| path.as_str());
-    let mut places = path.split(':').filter(|dir| dir.starts_with('/')).map(|dir| Path::new(dir).join(GIT));
-    places.find(|place| place.metadata().is_ok_and(|meta| meta.is_file())).ok_or_else(|| {
+    program::find(env, GIT).ok_or_else(|| {
         Error::NotFound(
             "git is not installed on this machine, and builds from git repositories need it: install the package git"
                 .into(),

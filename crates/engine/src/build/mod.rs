@@ -1,7 +1,7 @@
 //! `build`: what the builder needs of the engine, and what becomes of a build's result.
 //!
 //! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
-//! - `image.rs`, `fetch.rs`, `git.rs`, [`layout`] bring in what is elsewhere.
+//! - `image.rs`, `fetch.rs`, `git.rs`, [`layout`] bring in what is elsewhere; [`keyring`] holds keys for it.
 //! - [`attest`] says how images were made and what is in them; [`exchange`] is the build cache of other machines.
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
 
@@ -14,18 +14,21 @@ pub mod finish;
 mod git;
 pub mod history;
 mod image;
+pub mod keyring;
 pub mod layout;
 mod mounts;
 pub mod output;
+mod program;
 mod run;
 mod stubs;
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use builder::exchange::Foreign;
 use builder::progress::Progress;
-use builder::{Commit, Ended, Fetched, Git, Machine, MachineError, Run, Stream, WantedImage};
+use builder::{Commit, Ended, Fetched, Git, Machine, MachineError, Run, Stream, Validators, WantedImage};
 use spec::id::ContainerId;
 use spec::platform::Platform;
 use store::Image;
@@ -44,6 +47,8 @@ pub struct Tools<'a> {
     pub registries: &'a Settings,
     /// What of the user's surroundings the program git is given: where it finds its own programs, keys and agents.
     pub git_env: &'a [(String, String)],
+    /// Somebody does not want the build any more.
+    pub interrupted: &'a AtomicBool,
 }
 
 impl Tools<'_> {
@@ -54,6 +59,10 @@ impl Tools<'_> {
 }
 
 impl Machine for Tools<'_> {
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     fn image(&self, wanted: &WantedImage, on: &(dyn Fn(Progress) + Sync)) -> Result<Image, MachineError> {
         image::image(self, wanted, on).map_err(told)
     }
@@ -72,8 +81,14 @@ impl Machine for Tools<'_> {
         run::run(self.host, id, run, out, cancelled).map_err(told)
     }
 
-    fn fetch(&self, url: &str, into: &mut File, on: &(dyn Fn(u64, u64) + Sync)) -> Result<Fetched, MachineError> {
-        fetch::fetch(self, url, into, on).map_err(told)
+    fn fetch(
+        &self,
+        url: &str,
+        known: &Validators,
+        into: &mut File,
+        on: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<Option<Fetched>, MachineError> {
+        fetch::fetch(self, url, known, into, on).map_err(told)
     }
 
     fn git(&self, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {

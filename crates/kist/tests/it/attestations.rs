@@ -75,7 +75,7 @@ fn a_pushed_image_says_how_it_was_made_and_what_is_in_it() {
     assert!(packages.contains("pkg:cargo/serde@1.0.200"), "{packages}");
     let made = &said[1].1;
     assert_eq!(made["buildDefinition"]["externalParameters"]["request"]["args"]["build-arg:WHO"], "nobody");
-    let steps = made["buildDefinition"]["internalParameters"]["buildConfig"]["steps"].to_string();
+    let steps = made["buildDefinition"]["internalParameters"]["buildConfig"]["llbDefinition"].to_string();
     assert!(steps.contains("RUN echo nobody > /who"), "{steps}");
     assert!(made["runDetails"]["metadata"]["buildkit_metadata"]["layers"].as_object().unwrap().len() >= 2);
     let text = serde_json::to_string(&said.iter().map(|(_, said)| said).collect::<Vec<_>>()).unwrap();
@@ -121,6 +121,82 @@ fn an_archive_has_them_and_the_last_build_counts() {
     kist.ok(&["build", "--network=none", "-q", "-t", "app", &dir]);
     assert!(!String::from_utf8_lossy(saved(&kist).as_bytes()).contains("https://slsa.dev/provenance/v1"));
     assert_eq!(kist.ok(&["system", "check"]), "everything is as it should be");
+}
+
+/// What a build of this Dockerfile says of itself.
+fn provenance(kist: &Kist, dockerfile: &str, flags: &[&str]) -> Value {
+    let dir = kist.scratch().join("said");
+    kist.scratch().write("said/Dockerfile", dockerfile);
+    let (dir, out) = (dir.display().to_string(), kist.scratch().join("out"));
+    let dest = format!("type=local,dest={}", out.display());
+    kist.ok(&[&["build", "-q", "--provenance=mode=max", "-o", &dest], flags, &[&dir]].concat());
+    json(&fs::read(out.join("provenance.json")).unwrap())
+}
+
+/// The assertions of BuildKit's `dockerfile_provenance_test.go` that need neither LLB nor a daemon.
+#[test]
+fn provenance_is_in_buildkit_s_words() {
+    let kist = with_busybox();
+    let text = "FROM busybox\n\
+        RUN --network=none --mount=type=secret,id=one --mount=type=secret,id=two --mount=type=secret,id=two,required=false --mount=type=ssh echo > /a\n\
+        WORKDIR /tmp\n\
+        COPY --from=busybox /bin/busybox /b\n";
+    let said = provenance(&kist, text, &[]);
+    let (made, ran) = (&said["buildDefinition"], &said["runDetails"]);
+    assert_eq!(made["buildType"], "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md");
+    assert_eq!(ran["builder"]["id"], "");
+    let request = &made["externalParameters"]["request"];
+    let optional = |id: &str| serde_json::json!({ "id": id, "optional": true });
+    assert_eq!(request["secrets"], serde_json::json!([optional("one"), optional("two")]));
+    assert_eq!(request["ssh"], serde_json::json!([optional("default")]));
+    let base = &made["resolvedDependencies"];
+    assert_eq!(base.as_array().unwrap().len(), 1, "{base}");
+    let uri = base[0]["uri"].as_str().unwrap();
+    assert!(uri.starts_with("pkg:docker/busybox@latest?platform=linux%2F"), "{uri}");
+    assert_eq!(base[0]["digest"]["sha256"].as_str().unwrap().len(), 64);
+    assert!(made["internalParameters"]["dockerfileVersion"].is_string());
+    // Each step of the map of the source is one of the definition, and each line of the file is one of a step.
+    let steps = made["internalParameters"]["buildConfig"]["llbDefinition"].as_array().unwrap();
+    let ids: Vec<&str> = steps.iter().map(|step| step["id"].as_str().unwrap()).collect();
+    let metadata = &ran["metadata"]["buildkit_metadata"];
+    let mut lines = Vec::new();
+    for (id, place) in metadata["source"]["locations"].as_object().unwrap() {
+        assert!(ids.contains(&id.as_str()), "{id} is no step of {ids:?}");
+        lines.push(place["locations"][0]["ranges"][0]["start"]["line"].as_u64().unwrap());
+    }
+    lines.sort_unstable();
+    assert_eq!(lines, [1, 2, 3, 4]);
+    // The last one does nothing, and names the result; the base's layers are told once.
+    assert_eq!(steps.last().unwrap()["inputs"], serde_json::json!([format!("{}:0", ids[ids.len() - 2])]));
+    assert_eq!(metadata["layers"]["step0:0"].as_array().unwrap().len(), 1);
+    assert_eq!(metadata["layers"].as_object().unwrap().len(), 4);
+}
+
+#[test]
+fn images_of_layouts_and_images_made_here_are_materials() {
+    let kist = with_busybox();
+    let layout = kist.scratch().join("layout").display().to_string();
+    kist.scratch().write("base/Dockerfile", "FROM scratch\nCOPY <<E /foo\nfoo\nE\n");
+    let base = kist.scratch().join("base").display().to_string();
+    let output = format!("type=oci,tar=false,dest={layout}");
+    kist.ok(&["build", "-q", "-t", "mine", "-o", &output, "-o", "type=image", &base]);
+    let digest = json(&fs::read(format!("{layout}/index.json")).unwrap())["manifests"][0]["digest"].clone();
+    let context = format!("foo=oci-layout://{layout}:mine@{}", digest.as_str().unwrap());
+    let text = "FROM foo\nCOPY --from=mine /foo /bar\n";
+    let said = provenance(&kist, text, &["--build-context", &context]);
+    let found = said["buildDefinition"]["resolvedDependencies"].as_array().unwrap().clone();
+    let told: Vec<(&str, String)> = found
+        .iter()
+        .map(|m| {
+            (
+                m["uri"].as_str().unwrap().split_once('?').unwrap().0,
+                format!("sha256:{}", m["digest"]["sha256"].as_str().unwrap()),
+            )
+        })
+        .collect();
+    let digest = digest.as_str().unwrap().to_owned();
+    assert_eq!(told, [("pkg:docker/mine@latest", digest.clone()), ("pkg:oci/foo", digest)]);
+    assert!(!said.to_string().contains(&layout), "{said}");
 }
 
 #[test]

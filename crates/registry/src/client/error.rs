@@ -61,6 +61,9 @@ pub enum ClientError {
         /// The registry's words.
         said: String,
     },
+    /// What a server that is no registry says of a file; BuildKit's words.
+    #[error("invalid response status {}", .0.as_u16())]
+    Status(StatusCode),
     /// The line: name, connection, time-out, a body that ends early. Worth another attempt.
     #[error("no complete answer from {host}")]
     Transport {
@@ -114,6 +117,7 @@ impl ClientError {
             ClientError::NotFound { .. }
             | ClientError::Denied { .. }
             | ClientError::RateLimited { .. }
+            | ClientError::Status(_)
             | ClientError::Untrusted { .. }
             | ClientError::Broken { .. }
             | ClientError::Corrupt { .. }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, HeaderMap, LAST_MODIFIED};
-use hyper::{Method, Uri};
+use hyper::header::{
+    CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+};
+use hyper::{Method, StatusCode, Uri};
 
 use super::Client;
 use super::body::{Payload, next};
 use super::error::ClientError;
-use super::wire::{Attempts, Call, host_of};
+use super::wire::{Attempts, Call};
 
 /// A file on its way.
 pub struct FileBody {
@@ -18,13 +20,24 @@ pub struct FileBody {
     pub total_bytes: Option<u64>,
     /// `etag`.
     pub etag: Option<String>,
-    /// When it changed last, in seconds since 1970, if the server says so.
+    /// `last-modified`.
+    pub modified: Option<String>,
+    /// The same in seconds since 1970.
     pub modified_s: Option<i64>,
     /// `filename` of `content-disposition`, as it was sent.
     pub file_name: Option<String>,
     body: Incoming,
     host: String,
     stall: Duration,
+}
+
+/// What the server said of the file that is here already; nothing where none is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KnownFile<'a> {
+    /// `etag`.
+    pub etag: Option<&'a str>,
+    /// `last-modified`.
+    pub modified: Option<&'a str>,
 }
 
 impl FileBody {
@@ -38,35 +51,48 @@ impl FileBody {
 }
 
 impl Client {
-    /// Asks for what is at this URL of `http` or `https`, where redirects may lead elsewhere.
+    /// Asks for what is at this URL of `http` or `https`, where redirects may lead elsewhere. None: it is the one that is known.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub async fn file(&self, url: &str) -> Result<FileBody, ClientError> {
+    pub async fn file(&self, url: &str, known: &KnownFile<'_>) -> Result<Option<FileBody>, ClientError> {
         let uri: Uri = url.parse().map_err(|_| ClientError::Settings(format!("{url:?} is no URL")))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             return Err(ClientError::Settings(format!("{url:?} is no URL of http or https")));
         }
         let wire = &self.0.wire;
-        let host = host_of(&uri);
-        let headers = HeaderMap::new();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(IF_NONE_MATCH, known.etag), (IF_MODIFIED_SINCE, known.modified)] {
+            headers.extend(value.and_then(|value| HeaderValue::try_from(value).ok()).map(|value| (name, value)));
+        }
+        let asked = !headers.is_empty();
         let mut call = Call { method: Method::GET, uri, headers, secret: None, payload: Payload::Nothing };
         let answer = wire.send(&mut call, Attempts::Several).await?;
-        let answer = wire.expect_success(answer, &host, "it").await?;
+        if asked && answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        if !answer.status.is_success() {
+            return Err(ClientError::Status(answer.status));
+        }
         let text = |name| answer.header(name).map(str::to_owned);
+        // Some servers give out tags and do not compare them.
+        if known.etag.is_some() && answer.header(ETAG) == known.etag {
+            return Ok(None);
+        }
         let modified = text(LAST_MODIFIED).and_then(|text| {
             let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
             parser.parse_timestamp(&text).ok()
         });
-        Ok(FileBody {
+        Ok(Some(FileBody {
             total_bytes: text(CONTENT_LENGTH).and_then(|text| text.parse().ok()),
             etag: text(ETAG),
+            modified: text(LAST_MODIFIED),
             modified_s: modified.map(jiff::Timestamp::as_second),
             file_name: text(CONTENT_DISPOSITION).and_then(|text| file_name(&text)),
             host: answer.host(),
             stall: wire.stall(),
             body: answer.body,
-        })
+        }))
     }
 }
 

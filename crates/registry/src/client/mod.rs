@@ -33,7 +33,7 @@ use std::time::Duration;
 
 pub use body::Outgoing;
 pub use error::{BoxError, ClientError};
-pub use file::FileBody;
+pub use file::{FileBody, KnownFile};
 pub use push::{Begun, Upload};
 pub use read::{BlobBody, Document, Head, Span};
 pub use settings::{Credentials, Login, Patience, ProxySettings, Settings};

@@ -285,6 +285,7 @@ impl From<disk::DiskError> for StorageError {
     fn from(error: disk::DiskError) -> StorageError {
         match error {
             disk::DiskError::Io(path, source) => StorageError::Io { act: "using", path, source },
+            disk::DiskError::Unwritten(path, source) => StorageError::Io { act: "writing", path, source },
             damaged @ (disk::DiskError::Damaged(..) | disk::DiskError::Newer { .. }) => {
                 StorageError::Damaged(damaged.to_string())
             }

@@ -8,7 +8,8 @@ use spec::purl::Purl;
 use spec::reference::Reference;
 use spec::time::Time;
 
-use crate::{BuildContext, Dockerfile, NoCache, Request};
+use crate::plan::git_source;
+use crate::{BuildContext, Described, Dockerfile, NoCache, Request};
 
 /// All that provenance can tell of the image for one platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,34 +17,60 @@ pub struct Facts {
     /// The instructions: what the file is called, and its text where that is known.
     pub dockerfile: (String, Option<Vec<u8>>),
     /// Where the context came from, if not from here.
-    pub remote: Option<String>,
+    pub remote: Option<Remote>,
     /// Sources that only this machine has, by the names of BuildKit: `context`, `dockerfile`.
     pub locals: Vec<&'static str>,
     /// Options, by the names of BuildKit's frontend: `build-arg:A`, `target`.
     pub args: BTreeMap<String, String>,
-    /// Ids of secrets that were given.
-    pub secrets: Vec<String>,
-    /// Ids of agents that were given.
-    pub ssh: Vec<String>,
+    /// Secrets that commands mount, by id; whether all of them run without it too.
+    pub secrets: BTreeMap<String, bool>,
+    /// Agents, alike.
+    pub agents: BTreeMap<String, bool>,
     /// What came from elsewhere, by its URI.
     pub materials: Vec<Material>,
     /// What was done, each after what it needs.
     pub steps: Vec<Step>,
+    /// The step whose files are the result's.
+    pub result: Option<Digest>,
     /// Whether a command could reach a network.
     pub network: Network,
     /// The machine that built.
     pub builder: Platform,
     /// When it began and ended, as it is told.
     pub times: (Time, Time),
+    /// What this very build is called, if that is told: it is another each time.
+    pub invocation: Option<String>,
+}
+
+/// A context from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remote {
+    /// Its address.
+    pub uri: String,
+    /// What it is called among the materials: of a repository all, whichever directory is meant.
+    pub material: String,
 }
 
 /// Something from elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Material {
+    /// What it is; materials are told in this order.
+    pub kind: Kind,
     /// A package URL, or an address without secrets.
     pub uri: String,
     /// `sha256`, `sha1`: hex.
     pub digest: BTreeMap<String, String>,
+}
+
+/// What came from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// An image.
+    Image,
+    /// A commit of a repository.
+    Commit,
+    /// A file.
+    File,
 }
 
 /// A step that was done, or whose result was known.
@@ -55,8 +82,8 @@ pub struct Step {
     pub name: String,
     /// Keys of those it needs.
     pub inputs: Vec<Digest>,
-    /// What it wrote: the layer's tar and its length.
-    pub layer: Option<(DiffId, u64)>,
+    /// All its files: the tar of each layer and its length, lowest first; none where they are not here.
+    pub layers: Vec<(DiffId, u64)>,
     /// Lines of the Dockerfile, from 1, both ends included.
     pub lines: Option<(u32, u32)>,
 }
@@ -76,8 +103,8 @@ impl Facts {
     pub fn asked(request: &Request) -> Facts {
         let mut locals = Vec::new();
         let remote = match &request.context {
-            BuildContext::Url(url) => Some(without_credentials(url)),
-            BuildContext::Image(name) => Some(format!("docker-image://{name}")),
+            BuildContext::Url(url) => Some(Remote::of(url)),
+            BuildContext::Image(name) => Some(Remote::of(&format!("docker-image://{name}"))),
             BuildContext::Directory(_) | BuildContext::Tar(_) | BuildContext::Layout(_) | BuildContext::Other(_) => {
                 locals.push("context");
                 None
@@ -106,32 +133,61 @@ impl Facts {
             remote,
             locals,
             args: args(request),
-            secrets: request.secrets.keys().cloned().collect(),
-            ssh: request.ssh.keys().cloned().collect(),
+            secrets: BTreeMap::new(),
+            agents: BTreeMap::new(),
             materials: Vec::new(),
             steps: Vec::new(),
+            result: None,
             network: if request.run.network == "none" { Network::None } else { Network::Reachable },
             builder: Platform::host(),
             times: (Time::from_ns(0), Time::from_ns(0)),
+            invocation: None,
         }
     }
 }
 
+impl Remote {
+    fn of(address: &str) -> Remote {
+        let (uri, material) = match git_source(address) {
+            Ok(Some(checkout)) => (checkout.address_of_directory(), checkout.address()),
+            Ok(None) | Err(_) => (address.to_owned(), address.to_owned()),
+        };
+        Remote { uri: without_credentials(&uri), material: without_credentials(&material) }
+    }
+}
+
 impl Material {
-    /// An image by its name, with what came.
+    /// An image by the name it was asked for, with what that meant.
     #[must_use]
-    pub fn of(name: &str, digest: &Digest, platform: &Platform) -> Material {
-        match name.parse::<Reference>() {
-            Ok(reference) => Material::of_address(&Purl::of_image(&reference, Some(platform)).to_string(), digest),
-            Err(_) => Material::of_address(name, digest),
-        }
+    pub fn of_image(reference: &Reference, described: &Described, platform: &Platform) -> Material {
+        Material::of_purl(&Purl::of_image(reference, Some(platform)), &described.origin())
+    }
+
+    /// An image of a layout, which is called as the build calls it.
+    #[must_use]
+    pub fn of_layout(context: &str, described: &Described, platform: &Platform) -> Material {
+        let (name, origin) = (context.split("::").next().unwrap_or(context), described.origin());
+        let purl = match format!("{name}@{origin}").parse::<Reference>() {
+            Ok(reference) => Purl { kind: "oci", ..Purl::of_image(&reference, Some(platform)) },
+            Err(_) => Purl {
+                kind: "oci",
+                namespace: None,
+                name: name.to_owned(),
+                version: None,
+                qualifiers: BTreeMap::from([("digest", origin.to_string()), ("platform", platform.to_string())]),
+            },
+        };
+        Material::of_purl(&purl, &origin)
+    }
+
+    fn of_purl(purl: &Purl, digest: &Digest) -> Material {
+        Material { kind: Kind::Image, uri: purl.to_string(), digest: digests(digest) }
     }
 
     /// A download.
     #[must_use]
-    pub fn of_address(address: &str, digest: &Digest) -> Material {
-        let digest = BTreeMap::from([(digest.algorithm().name().to_owned(), digest.hex().to_owned())]);
-        Material { uri: without_credentials(address), digest }
+    pub fn of_file(address: &str, digest: &Digest) -> Material {
+        Material { kind: Kind::File, uri: without_credentials(address), digest: digests(digest) }
     }
 
     /// A commit of a repository.
@@ -139,8 +195,12 @@ impl Material {
     pub fn of_commit(address: &str, commit: &str) -> Material {
         let algorithm = if commit.len() == 64 { "sha256" } else { "sha1" };
         let digest = BTreeMap::from([(algorithm.to_owned(), commit.to_owned())]);
-        Material { uri: without_credentials(address), digest }
+        Material { kind: Kind::Commit, uri: without_credentials(address), digest }
     }
+}
+
+fn digests(digest: &Digest) -> BTreeMap<String, String> {
+    BTreeMap::from([(digest.algorithm().name().to_owned(), digest.hex().to_owned())])
 }
 
 /// The options as BuildKit's frontend is given them, without those about the machine (BuildKit's `FilterArgs`).
@@ -185,7 +245,7 @@ fn args(request: &Request) -> BTreeMap<String, String> {
 }
 
 /// An address without user and password (BuildKit's `RedactCredentials`). What is no address stays.
-pub(super) fn without_credentials(address: &str) -> String {
+pub(crate) fn without_credentials(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

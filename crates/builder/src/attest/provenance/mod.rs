@@ -1,5 +1,5 @@
-//! How an image was made: SLSA provenance, laid out as BuildKit's `slsa-definitions.md` says, so that what reads BuildKit's reads this.
-//! What differs says so: the type of the build is kist's, and the steps stand in `buildConfig.steps`, as there is no LLB.
+//! How an image was made: SLSA provenance, laid out as BuildKit's `slsa-definitions.md` says and under its names, so that what reads BuildKit's
+//! reads this. What differs, `docs/attestations.md` says: a step of `llbDefinition` has a `name` where BuildKit has an `op`, as there is no LLB.
 
 mod facts;
 #[cfg(test)]
@@ -11,18 +11,19 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use spec::attestation::Predicate;
-use spec::digest::Digest;
+use spec::digest::{DiffId, Digest};
 use spec::image::media;
 use spec::time::Time;
 
-pub use facts::{Facts, Material, Network, Step};
+pub(crate) use facts::without_credentials;
+pub use facts::{Facts, Kind, Material, Network, Remote, Step};
 
 use super::{Detail, Provenance, SlsaVersion};
+use crate::dockerfile;
 
-/// What kind of build this is: whoever knows it knows what the fields mean.
-pub const BUILD_TYPE: &str = "urn:kist:build:v1";
-/// Who built, where nobody says better.
-pub const BUILDER: &str = "urn:kist:builder";
+/// What kind of build this is, and what the fields mean: a Dockerfile, in BuildKit's language. It does not say who built.
+const BUILD_TYPE_V1: &str = "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md";
+const BUILD_TYPE_V02: &str = "https://mobyproject.org/buildkit@v1";
 
 const V02: &str = "https://slsa.dev/provenance/v0.2";
 const V1: &str = "https://slsa.dev/provenance/v1";
@@ -59,8 +60,8 @@ impl Parts {
             Detail::Min => facts.args.iter().filter(|(name, _)| !is_value(name)).map(owned).collect(),
         };
         let whole_request = args.len() == facts.args.len();
-        let id = |id: &String| Id { id: id.clone() };
-        let ids = |ids: &[String]| match asked.detail {
+        let id = |(id, optional): (&String, &bool)| Id { id: id.clone(), optional: *optional };
+        let ids = |ids: &BTreeMap<String, bool>| match asked.detail {
             Detail::Max => ids.iter().map(id).collect(),
             Detail::Min => Vec::new(),
         };
@@ -75,7 +76,7 @@ impl Parts {
                 frontend: "dockerfile.v0",
                 args,
                 secrets: ids(&facts.secrets),
-                ssh: ids(&facts.ssh),
+                ssh: ids(&facts.agents),
                 locals: facts.locals.iter().map(|name| Local { name }).collect(),
             },
             config,
@@ -94,13 +95,17 @@ fn owned((name, value): (&String, &String)) -> (String, String) {
 
 fn build_config(facts: &Facts) -> BuildConfig {
     let at = |key: &Digest| facts.steps.iter().position(|step| step.key == *key);
+    let inputs = |keys: &[Digest]| keys.iter().filter_map(at).map(|input| format!("step{input}:0")).collect();
     let step = |(number, step): (usize, &Step)| BuildStep {
         id: format!("step{number}"),
         name: step.name.clone(),
-        inputs: step.inputs.iter().filter_map(at).map(|input| format!("step{input}:0")).collect(),
+        inputs: inputs(&step.inputs),
     };
+    // As in LLB, the last one does nothing, and says which the result is.
+    let last = facts.result.as_slice();
+    let last = BuildStep { id: format!("step{}", facts.steps.len()), name: String::new(), inputs: inputs(last) };
     BuildConfig {
-        steps: facts.steps.iter().enumerate().map(step).collect(),
+        llb_definition: facts.steps.iter().enumerate().map(step).chain([last]).collect(),
         digest_mapping: facts
             .steps
             .iter()
@@ -123,14 +128,11 @@ fn metadata(facts: &Facts) -> Metadata {
         }],
     });
     // By what they hold: how a layer is packed is known only when it is sent.
-    let layer = |step: &Step| {
-        step.layer.as_ref().map(|(diff_id, size)| Layer {
-            media_type: media::LAYER,
-            digest: diff_id.to_string(),
-            size: *size,
-        })
-    };
-    let layers = steps().filter_map(|(number, step)| Some((format!("step{number}:0"), vec![vec![layer(step)?]])));
+    let layer =
+        |(diff_id, size): &(DiffId, u64)| Layer { media_type: media::LAYER, digest: diff_id.to_string(), size: *size };
+    let layers = steps()
+        .filter(|(_, step)| !step.layers.is_empty())
+        .map(|(number, step)| (format!("step{number}:0"), vec![step.layers.iter().map(layer).collect()]));
     Metadata { source, layers: layers.collect() }
 }
 
@@ -138,17 +140,21 @@ fn v1<'a>(facts: &'a Facts, asked: &'a Provenance, parts: Parts) -> PredicateV1<
     let (started_on, finished_on) = facts.times;
     PredicateV1 {
         build_definition: Definition {
-            build_type: BUILD_TYPE,
+            build_type: BUILD_TYPE_V1,
             external_parameters: External {
                 config_source: ConfigSource {
                     digest: remote_digest(facts),
-                    uri: facts.remote.as_deref(),
+                    uri: facts.remote.as_ref().map(|remote| remote.uri.as_str()),
                     path: Some(&facts.dockerfile.0),
                     entry_point: None,
                 },
                 request: parts.request,
             },
-            internal_parameters: Internal { build_config: parts.config, builder_platform: facts.builder.to_string() },
+            internal_parameters: Internal {
+                build_config: parts.config,
+                builder_platform: facts.builder.to_string(),
+                dockerfile_version: dockerfile::VERSION,
+            },
             resolved_dependencies: parts.materials,
         },
         run_details: Run {
@@ -157,6 +163,7 @@ fn v1<'a>(facts: &'a Facts, asked: &'a Provenance, parts: Parts) -> PredicateV1<
                 version: Some(BTreeMap::from([("kist", env!("CARGO_PKG_VERSION"))])),
             },
             metadata: RunMetadata {
+                invocation_id: facts.invocation.as_deref(),
                 started_on,
                 finished_on,
                 metadata: parts.metadata,
@@ -175,20 +182,21 @@ fn v02<'a>(facts: &'a Facts, asked: &'a Provenance, parts: Parts) -> PredicateV0
     let (build_started_on, build_finished_on) = facts.times;
     PredicateV02 {
         builder: Builder { id: builder_id(asked), version: None },
-        build_type: BUILD_TYPE,
+        build_type: BUILD_TYPE_V02,
         materials: parts.materials,
         invocation: Invocation {
             config_source: ConfigSource {
                 digest: remote_digest(facts),
-                uri: facts.remote.as_deref(),
+                uri: facts.remote.as_ref().map(|remote| remote.uri.as_str()),
                 path: None,
                 entry_point: Some(&facts.dockerfile.0),
             },
             parameters: parts.request,
-            environment: Environment { platform: facts.builder.to_string() },
+            environment: Environment { platform: facts.builder.to_string(), dockerfile_version: dockerfile::VERSION },
         },
         build_config: parts.config,
         metadata: MetadataV02 {
+            build_invocation_id: facts.invocation.as_deref(),
             build_started_on,
             build_finished_on,
             completeness: CompletenessV02 {
@@ -203,13 +211,15 @@ fn v02<'a>(facts: &'a Facts, asked: &'a Provenance, parts: Parts) -> PredicateV0
     }
 }
 
+/// Who answers for the build: nobody, unless that is said. The program and its version are no identity.
 fn builder_id(asked: &Provenance) -> &str {
-    asked.builder_id.as_deref().unwrap_or(BUILDER)
+    asked.builder_id.as_deref().unwrap_or_default()
 }
 
 /// What the remote context was when it came, as it is among the materials.
 fn remote_digest(facts: &Facts) -> BTreeMap<String, String> {
-    let material = facts.materials.iter().find(|material| Some(&material.uri) == facts.remote.as_ref());
+    let Some(remote) = &facts.remote else { return BTreeMap::new() };
+    let material = facts.materials.iter().find(|material| material.uri == remote.material);
     material.map(|material| material.digest.clone()).unwrap_or_default()
 }
 
@@ -268,6 +278,8 @@ struct Parameters {
 #[derive(Serialize)]
 struct Id {
     id: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    optional: bool,
 }
 
 #[derive(Serialize)]
@@ -281,18 +293,20 @@ struct Internal {
     #[serde(skip_serializing_if = "Option::is_none")]
     build_config: Option<BuildConfig>,
     builder_platform: String,
+    dockerfile_version: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BuildConfig {
-    steps: Vec<BuildStep>,
+    llb_definition: Vec<BuildStep>,
     digest_mapping: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
 struct BuildStep {
     id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     name: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     inputs: Vec<String>,
@@ -307,7 +321,7 @@ struct Dependency {
 #[derive(Serialize)]
 struct Run<'a> {
     builder: Builder<'a>,
-    metadata: RunMetadata,
+    metadata: RunMetadata<'a>,
 }
 
 #[derive(Serialize)]
@@ -318,7 +332,9 @@ struct Builder<'a> {
 }
 
 #[derive(Serialize)]
-struct RunMetadata {
+struct RunMetadata<'a> {
+    #[serde(rename = "invocationID", skip_serializing_if = "Option::is_none")]
+    invocation_id: Option<&'a str>,
     #[serde(rename = "startedOn")]
     started_on: Time,
     #[serde(rename = "finishedOn")]
@@ -406,7 +422,7 @@ struct PredicateV02<'a> {
     invocation: Invocation<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     build_config: Option<BuildConfig>,
-    metadata: MetadataV02,
+    metadata: MetadataV02<'a>,
 }
 
 #[derive(Serialize)]
@@ -418,13 +434,17 @@ struct Invocation<'a> {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Environment {
     platform: String,
+    dockerfile_version: &'static str,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct MetadataV02 {
+struct MetadataV02<'a> {
+    #[serde(rename = "buildInvocationID", skip_serializing_if = "Option::is_none")]
+    build_invocation_id: Option<&'a str>,
     build_started_on: Time,
     build_finished_on: Time,
     completeness: CompletenessV02,

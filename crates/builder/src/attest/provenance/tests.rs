@@ -8,8 +8,9 @@ use serde_json::Value;
 
 use super::*;
 use crate::attest::{Asked, Flag, Times};
-use crate::{BuildContext, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret};
-use spec::digest::{DiffId, Digest};
+use crate::{BuildContext, Described, Dockerfile, NoCache, Pull, Request, RunDefaults, Secret};
+use spec::digest::{DiffId, Digest, ImageId};
+use spec::image::ImageConfig;
 
 fn request() -> Request {
     Request {
@@ -33,28 +34,36 @@ fn request() -> Request {
     }
 }
 
+fn described(digest: &[u8]) -> Described {
+    let digest = Digest::sha256(digest);
+    Described { digest: Some(digest.clone()), id: ImageId(digest), config: ImageConfig::default() }
+}
+
 fn facts(request: &Request) -> Facts {
     let (one, two) = (Digest::sha256(b"1"), Digest::sha256(b"2"));
     let amd = "linux/amd64".parse().unwrap();
     Facts {
         dockerfile: ("Dockerfile".into(), Some(b"FROM alpine\nRUN make\n".to_vec())),
-        materials: vec![Material::of("alpine:3.20", &Digest::sha256(b"a"), &amd)],
+        materials: vec![Material::of_image(&"alpine:3.20".parse().unwrap(), &described(b"a"), &amd)],
         steps: vec![
             Step {
                 key: one.clone(),
                 name: "[app 1/2] FROM alpine".into(),
                 inputs: Vec::new(),
-                layer: None,
+                layers: vec![(DiffId(Digest::sha256(b"b")), 2048)],
                 lines: Some((1, 1)),
             },
             Step {
-                key: two,
+                key: two.clone(),
                 name: "[app 2/2] RUN make".into(),
                 inputs: vec![one],
-                layer: Some((DiffId(Digest::sha256(b"l")), 1024)),
+                layers: vec![(DiffId(Digest::sha256(b"b")), 2048), (DiffId(Digest::sha256(b"l")), 1024)],
                 lines: Some((2, 2)),
             },
         ],
+        result: Some(two),
+        secrets: BTreeMap::from([("token".into(), true), ("other".into(), false)]),
+        agents: BTreeMap::from([("default".into(), false)]),
         builder: amd,
         ..Facts::asked(request)
     }
@@ -72,63 +81,64 @@ fn the_least_says_no_value() {
     check(
         "mode=min",
         expect![[r#"
-        https://slsa.dev/provenance/v1
-        {
-          "buildDefinition": {
-            "buildType": "urn:kist:build:v1",
-            "externalParameters": {
-              "configSource": {
-                "path": "Dockerfile"
-              },
-              "request": {
-                "args": {
-                  "context:lib": "local:lib",
-                  "target": "app"
-                },
-                "frontend": "dockerfile.v0",
-                "locals": [
-                  {
-                    "name": "context"
+            https://slsa.dev/provenance/v1
+            {
+              "buildDefinition": {
+                "buildType": "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+                "externalParameters": {
+                  "configSource": {
+                    "path": "Dockerfile"
                   },
+                  "request": {
+                    "args": {
+                      "context:lib": "local:lib",
+                      "target": "app"
+                    },
+                    "frontend": "dockerfile.v0",
+                    "locals": [
+                      {
+                        "name": "context"
+                      },
+                      {
+                        "name": "dockerfile"
+                      }
+                    ]
+                  }
+                },
+                "internalParameters": {
+                  "builderPlatform": "linux/amd64",
+                  "dockerfileVersion": "1.26.0"
+                },
+                "resolvedDependencies": [
                   {
-                    "name": "dockerfile"
+                    "digest": {
+                      "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+                    },
+                    "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
                   }
                 ]
-              }
-            },
-            "internalParameters": {
-              "builderPlatform": "linux/amd64"
-            },
-            "resolvedDependencies": [
-              {
-                "digest": {
-                  "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
-                },
-                "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
-              }
-            ]
-          },
-          "runDetails": {
-            "builder": {
-              "id": "urn:kist:builder",
-              "version": {
-                "kist": "0.1.0"
-              }
-            },
-            "metadata": {
-              "buildkit_completeness": {
-                "request": false,
-                "resolvedDependencies": false
               },
-              "buildkit_hermetic": false,
-              "buildkit_metadata": {},
-              "buildkit_reproducible": false,
-              "finishedOn": "1970-01-01T00:00:00Z",
-              "startedOn": "1970-01-01T00:00:00Z"
+              "runDetails": {
+                "builder": {
+                  "id": "",
+                  "version": {
+                    "kist": "0.1.0"
+                  }
+                },
+                "metadata": {
+                  "buildkit_completeness": {
+                    "request": false,
+                    "resolvedDependencies": false
+                  },
+                  "buildkit_hermetic": false,
+                  "buildkit_metadata": {},
+                  "buildkit_reproducible": false,
+                  "finishedOn": "1970-01-01T00:00:00Z",
+                  "startedOn": "1970-01-01T00:00:00Z"
+                }
+              }
             }
-          }
-        }
-    "#]],
+        "#]],
     );
 }
 
@@ -137,50 +147,191 @@ fn the_most_says_all_but_secrets() {
     check(
         "mode=max,reproducible=true,builder-id=https://ci.example/1",
         expect![[r#"
-        https://slsa.dev/provenance/v1
-        {
-          "buildDefinition": {
-            "buildType": "urn:kist:build:v1",
-            "externalParameters": {
-              "configSource": {
-                "path": "Dockerfile"
-              },
-              "request": {
-                "args": {
-                  "build-arg:VERSION": "1.2",
-                  "build-arg:http_proxy": "http://xxxxx:xxxxx@proxy.example:3128/",
-                  "context:lib": "local:lib",
-                  "label:team": "red",
-                  "target": "app"
-                },
-                "frontend": "dockerfile.v0",
-                "locals": [
-                  {
-                    "name": "context"
+            https://slsa.dev/provenance/v1
+            {
+              "buildDefinition": {
+                "buildType": "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+                "externalParameters": {
+                  "configSource": {
+                    "path": "Dockerfile"
                   },
-                  {
-                    "name": "dockerfile"
+                  "request": {
+                    "args": {
+                      "build-arg:VERSION": "1.2",
+                      "build-arg:http_proxy": "http://xxxxx:xxxxx@proxy.example:3128/",
+                      "context:lib": "local:lib",
+                      "label:team": "red",
+                      "target": "app"
+                    },
+                    "frontend": "dockerfile.v0",
+                    "locals": [
+                      {
+                        "name": "context"
+                      },
+                      {
+                        "name": "dockerfile"
+                      }
+                    ],
+                    "secrets": [
+                      {
+                        "id": "other"
+                      },
+                      {
+                        "id": "token",
+                        "optional": true
+                      }
+                    ],
+                    "ssh": [
+                      {
+                        "id": "default"
+                      }
+                    ]
                   }
-                ],
-                "secrets": [
+                },
+                "internalParameters": {
+                  "buildConfig": {
+                    "digestMapping": {
+                      "sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b": "step0",
+                      "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35": "step1"
+                    },
+                    "llbDefinition": [
+                      {
+                        "id": "step0",
+                        "name": "[app 1/2] FROM alpine"
+                      },
+                      {
+                        "id": "step1",
+                        "inputs": [
+                          "step0:0"
+                        ],
+                        "name": "[app 2/2] RUN make"
+                      },
+                      {
+                        "id": "step2",
+                        "inputs": [
+                          "step1:0"
+                        ]
+                      }
+                    ]
+                  },
+                  "builderPlatform": "linux/amd64",
+                  "dockerfileVersion": "1.26.0"
+                },
+                "resolvedDependencies": [
                   {
-                    "id": "token"
-                  }
-                ],
-                "ssh": [
-                  {
-                    "id": "default"
+                    "digest": {
+                      "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+                    },
+                    "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
                   }
                 ]
+              },
+              "runDetails": {
+                "builder": {
+                  "id": "https://ci.example/1",
+                  "version": {
+                    "kist": "0.1.0"
+                  }
+                },
+                "metadata": {
+                  "buildkit_completeness": {
+                    "request": true,
+                    "resolvedDependencies": false
+                  },
+                  "buildkit_hermetic": false,
+                  "buildkit_metadata": {
+                    "layers": {
+                      "step0:0": [
+                        [
+                          {
+                            "digest": "sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+                            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                            "size": 2048
+                          }
+                        ]
+                      ],
+                      "step1:0": [
+                        [
+                          {
+                            "digest": "sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+                            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                            "size": 2048
+                          },
+                          {
+                            "digest": "sha256:acac86c0e609ca906f632b0e2dacccb2b77d22b0621f20ebece1a4835b93f6f0",
+                            "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                            "size": 1024
+                          }
+                        ]
+                      ]
+                    },
+                    "source": {
+                      "infos": [
+                        {
+                          "data": "RlJPTSBhbHBpbmUKUlVOIG1ha2UK",
+                          "filename": "Dockerfile",
+                          "language": "Dockerfile"
+                        }
+                      ],
+                      "locations": {
+                        "step0": {
+                          "locations": [
+                            {
+                              "ranges": [
+                                {
+                                  "end": {
+                                    "line": 1
+                                  },
+                                  "start": {
+                                    "line": 1
+                                  }
+                                }
+                              ]
+                            }
+                          ]
+                        },
+                        "step1": {
+                          "locations": [
+                            {
+                              "ranges": [
+                                {
+                                  "end": {
+                                    "line": 2
+                                  },
+                                  "start": {
+                                    "line": 2
+                                  }
+                                }
+                              ]
+                            }
+                          ]
+                        }
+                      }
+                    }
+                  },
+                  "buildkit_reproducible": true,
+                  "finishedOn": "1970-01-01T00:00:00Z",
+                  "startedOn": "1970-01-01T00:00:00Z"
+                }
               }
-            },
-            "internalParameters": {
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn version_0_2_says_the_same_in_its_words() {
+    check(
+        "mode=max,version=v0.2",
+        expect![[r#"
+            https://slsa.dev/provenance/v0.2
+            {
               "buildConfig": {
                 "digestMapping": {
                   "sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b": "step0",
                   "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35": "step1"
                 },
-                "steps": [
+                "llbDefinition": [
                   {
                     "id": "step0",
                     "name": "[app 1/2] FROM alpine"
@@ -191,242 +342,151 @@ fn the_most_says_all_but_secrets() {
                       "step0:0"
                     ],
                     "name": "[app 2/2] RUN make"
+                  },
+                  {
+                    "id": "step2",
+                    "inputs": [
+                      "step1:0"
+                    ]
                   }
                 ]
               },
-              "builderPlatform": "linux/amd64"
-            },
-            "resolvedDependencies": [
-              {
-                "digest": {
-                  "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
-                },
-                "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
-              }
-            ]
-          },
-          "runDetails": {
-            "builder": {
-              "id": "https://ci.example/1",
-              "version": {
-                "kist": "0.1.0"
-              }
-            },
-            "metadata": {
-              "buildkit_completeness": {
-                "request": true,
-                "resolvedDependencies": false
+              "buildType": "https://mobyproject.org/buildkit@v1",
+              "builder": {
+                "id": ""
               },
-              "buildkit_hermetic": false,
-              "buildkit_metadata": {
-                "layers": {
-                  "step1:0": [
-                    [
-                      {
-                        "digest": "sha256:acac86c0e609ca906f632b0e2dacccb2b77d22b0621f20ebece1a4835b93f6f0",
-                        "mediaType": "application/vnd.oci.image.layer.v1.tar",
-                        "size": 1024
-                      }
-                    ]
-                  ]
+              "invocation": {
+                "configSource": {
+                  "entryPoint": "Dockerfile"
                 },
-                "source": {
-                  "infos": [
+                "environment": {
+                  "dockerfileVersion": "1.26.0",
+                  "platform": "linux/amd64"
+                },
+                "parameters": {
+                  "args": {
+                    "build-arg:VERSION": "1.2",
+                    "build-arg:http_proxy": "http://xxxxx:xxxxx@proxy.example:3128/",
+                    "context:lib": "local:lib",
+                    "label:team": "red",
+                    "target": "app"
+                  },
+                  "frontend": "dockerfile.v0",
+                  "locals": [
                     {
-                      "data": "RlJPTSBhbHBpbmUKUlVOIG1ha2UK",
-                      "filename": "Dockerfile",
-                      "language": "Dockerfile"
+                      "name": "context"
+                    },
+                    {
+                      "name": "dockerfile"
                     }
                   ],
-                  "locations": {
-                    "step0": {
-                      "locations": [
-                        {
-                          "ranges": [
-                            {
-                              "end": {
-                                "line": 1
-                              },
-                              "start": {
-                                "line": 1
-                              }
-                            }
-                          ]
-                        }
-                      ]
-                    },
-                    "step1": {
-                      "locations": [
-                        {
-                          "ranges": [
-                            {
-                              "end": {
-                                "line": 2
-                              },
-                              "start": {
-                                "line": 2
-                              }
-                            }
-                          ]
-                        }
-                      ]
-                    }
-                  }
-                }
-              },
-              "buildkit_reproducible": true,
-              "finishedOn": "1970-01-01T00:00:00Z",
-              "startedOn": "1970-01-01T00:00:00Z"
-            }
-          }
-        }
-    "#]],
-    );
-}
-
-#[test]
-fn version_0_2_says_the_same_in_its_words() {
-    check(
-        "mode=max,version=v0.2",
-        expect![[r#"
-        https://slsa.dev/provenance/v0.2
-        {
-          "buildConfig": {
-            "digestMapping": {
-              "sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b": "step0",
-              "sha256:d4735e3a265e16eee03f59718b9b5d03019c07d8b6c51f90da3a666eec13ab35": "step1"
-            },
-            "steps": [
-              {
-                "id": "step0",
-                "name": "[app 1/2] FROM alpine"
-              },
-              {
-                "id": "step1",
-                "inputs": [
-                  "step0:0"
-                ],
-                "name": "[app 2/2] RUN make"
-              }
-            ]
-          },
-          "buildType": "urn:kist:build:v1",
-          "builder": {
-            "id": "urn:kist:builder"
-          },
-          "invocation": {
-            "configSource": {
-              "entryPoint": "Dockerfile"
-            },
-            "environment": {
-              "platform": "linux/amd64"
-            },
-            "parameters": {
-              "args": {
-                "build-arg:VERSION": "1.2",
-                "build-arg:http_proxy": "http://xxxxx:xxxxx@proxy.example:3128/",
-                "context:lib": "local:lib",
-                "label:team": "red",
-                "target": "app"
-              },
-              "frontend": "dockerfile.v0",
-              "locals": [
-                {
-                  "name": "context"
-                },
-                {
-                  "name": "dockerfile"
-                }
-              ],
-              "secrets": [
-                {
-                  "id": "token"
-                }
-              ],
-              "ssh": [
-                {
-                  "id": "default"
-                }
-              ]
-            }
-          },
-          "materials": [
-            {
-              "digest": {
-                "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
-              },
-              "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
-            }
-          ],
-          "metadata": {
-            "buildFinishedOn": "1970-01-01T00:00:00Z",
-            "buildStartedOn": "1970-01-01T00:00:00Z",
-            "completeness": {
-              "environment": true,
-              "materials": false,
-              "parameters": true
-            },
-            "https://mobyproject.org/buildkit@v1#hermetic": false,
-            "https://mobyproject.org/buildkit@v1#metadata": {
-              "layers": {
-                "step1:0": [
-                  [
+                  "secrets": [
                     {
-                      "digest": "sha256:acac86c0e609ca906f632b0e2dacccb2b77d22b0621f20ebece1a4835b93f6f0",
-                      "mediaType": "application/vnd.oci.image.layer.v1.tar",
-                      "size": 1024
+                      "id": "other"
+                    },
+                    {
+                      "id": "token",
+                      "optional": true
+                    }
+                  ],
+                  "ssh": [
+                    {
+                      "id": "default"
                     }
                   ]
-                ]
+                }
               },
-              "source": {
-                "infos": [
-                  {
-                    "data": "RlJPTSBhbHBpbmUKUlVOIG1ha2UK",
-                    "filename": "Dockerfile",
-                    "language": "Dockerfile"
-                  }
-                ],
-                "locations": {
-                  "step0": {
-                    "locations": [
-                      {
-                        "ranges": [
-                          {
-                            "end": {
-                              "line": 1
-                            },
-                            "start": {
-                              "line": 1
-                            }
-                          }
-                        ]
-                      }
+              "materials": [
+                {
+                  "digest": {
+                    "sha256": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
+                  },
+                  "uri": "pkg:docker/alpine@3.20?platform=linux%2Famd64"
+                }
+              ],
+              "metadata": {
+                "buildFinishedOn": "1970-01-01T00:00:00Z",
+                "buildStartedOn": "1970-01-01T00:00:00Z",
+                "completeness": {
+                  "environment": true,
+                  "materials": false,
+                  "parameters": true
+                },
+                "https://mobyproject.org/buildkit@v1#hermetic": false,
+                "https://mobyproject.org/buildkit@v1#metadata": {
+                  "layers": {
+                    "step0:0": [
+                      [
+                        {
+                          "digest": "sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+                          "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                          "size": 2048
+                        }
+                      ]
+                    ],
+                    "step1:0": [
+                      [
+                        {
+                          "digest": "sha256:3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d",
+                          "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                          "size": 2048
+                        },
+                        {
+                          "digest": "sha256:acac86c0e609ca906f632b0e2dacccb2b77d22b0621f20ebece1a4835b93f6f0",
+                          "mediaType": "application/vnd.oci.image.layer.v1.tar",
+                          "size": 1024
+                        }
+                      ]
                     ]
                   },
-                  "step1": {
-                    "locations": [
+                  "source": {
+                    "infos": [
                       {
-                        "ranges": [
+                        "data": "RlJPTSBhbHBpbmUKUlVOIG1ha2UK",
+                        "filename": "Dockerfile",
+                        "language": "Dockerfile"
+                      }
+                    ],
+                    "locations": {
+                      "step0": {
+                        "locations": [
                           {
-                            "end": {
-                              "line": 2
-                            },
-                            "start": {
-                              "line": 2
-                            }
+                            "ranges": [
+                              {
+                                "end": {
+                                  "line": 1
+                                },
+                                "start": {
+                                  "line": 1
+                                }
+                              }
+                            ]
+                          }
+                        ]
+                      },
+                      "step1": {
+                        "locations": [
+                          {
+                            "ranges": [
+                              {
+                                "end": {
+                                  "line": 2
+                                },
+                                "start": {
+                                  "line": 2
+                                }
+                              }
+                            ]
                           }
                         ]
                       }
-                    ]
+                    }
                   }
-                }
+                },
+                "reproducible": false
               }
-            },
-            "reproducible": false
-          }
-        }
-    "#]],
+            }
+        "#]],
     );
 }
 
@@ -445,7 +505,7 @@ fn nothing_of_the_host_is_told() {
 #[test]
 fn a_build_without_the_network_of_a_known_commit_is_hermetic() {
     let mut request = request();
-    request.context = BuildContext::Url("https://user:pass@git.example/a.git#main".into());
+    request.context = BuildContext::Url("https://user:pass@git.example/a.git#main:src".into());
     request.run.network = "none".into();
     let mut facts = Facts::asked(&request);
     facts.materials = vec![Material::of_commit("https://user:pass@git.example/a.git#main", &"1".repeat(40))];
@@ -455,8 +515,41 @@ fn a_build_without_the_network_of_a_known_commit_is_hermetic() {
     assert_eq!(document["runDetails"]["metadata"]["buildkit_hermetic"], true);
     assert_eq!(document["runDetails"]["metadata"]["buildkit_completeness"]["resolvedDependencies"], true);
     let source = &document["buildDefinition"]["externalParameters"]["configSource"];
-    expect![[r#"{"digest":{"sha1":"1111111111111111111111111111111111111111"},"path":"Dockerfile","uri":"https://xxxxx:xxxxx@git.example/a.git#main"}"#]]
+    expect![[r#"{"digest":{"sha1":"1111111111111111111111111111111111111111"},"path":"Dockerfile","uri":"https://xxxxx:xxxxx@git.example/a.git#main:src"}"#]]
         .assert_eq(&source.to_string());
+}
+
+#[test]
+fn materials_are_named_and_ordered_as_by_buildkit() {
+    let (amd, digest) = ("linux/amd64".parse().unwrap(), Digest::sha256(b"d"));
+    let here = Described { digest: None, ..described(b"i") };
+    let mut all = [
+        Material::of_file("https://me@a.example/x", &digest),
+        Material::of_commit("https://a.example/a.git", &"1".repeat(64)),
+        Material::of_layout("base::linux/amd64", &described(b"d"), &amd),
+        Material::of_image(&"mine".parse().unwrap(), &here, &amd),
+    ];
+    all.sort();
+    let told: Vec<_> = all.iter().map(|material| (material.uri.as_str(), &material.digest["sha256"][..4])).collect();
+    let of_layout = format!("pkg:oci/base?digest={digest}&platform=linux%2Famd64");
+    assert_eq!(
+        told,
+        [
+            ("pkg:docker/mine@latest?platform=linux%2Famd64", &Digest::sha256(b"i").hex()[..4]),
+            (of_layout.as_str(), &digest.hex()[..4]),
+            ("https://a.example/a.git", "1111"),
+            ("https://xxxxx:xxxxx@a.example/x", &digest.hex()[..4]),
+        ]
+    );
+}
+
+#[test]
+fn what_is_another_each_time_is_told_on_demand() {
+    let mut facts = facts(&request());
+    let body = |facts: &Facts| String::from_utf8(predicate(facts, &Provenance::default()).body).unwrap();
+    assert!(!body(&facts).contains("invocationID"));
+    facts.invocation = Some("abc".into());
+    assert!(body(&facts).contains(r#""invocationID":"abc""#));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod context;
 mod display;
 mod flags;
 mod history;
+mod interrupt;
 mod outcome;
 mod outputs;
 mod request;

@@ -26,6 +26,8 @@ use crate::report::Report;
 /// What there is to tell afterwards.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
+    /// What the history calls the build.
+    pub(super) id: String,
     /// The image, where there is one.
     pub(super) image: Option<ImageId>,
     /// What registries call it, where it was pushed.
@@ -46,6 +48,8 @@ pub(super) struct Delivery<'a> {
     pub(super) request: &'a Request,
     pub(super) built: Built,
     pub(super) started: Time,
+    /// What the history calls it.
+    pub(super) id: &'a str,
 }
 
 /// Does all that was ordered.
@@ -56,15 +60,15 @@ pub(super) fn deliver(
     orders: &Orders,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Outcome, Report> {
-    let mut outcome = Outcome::default();
-    let Delivery { request, mut built, started } = delivery;
+    let Delivery { request, mut built, started, id } = delivery;
+    let mut outcome = Outcome { id: id.to_owned(), ..Outcome::default() };
     if orders.cache_to.contains(&CacheTo::Inline) {
         exchange::inline_into(host, &mut built)?;
     }
     let clock = (started, now());
     for output in &orders.outputs {
         let step = Export::begin(output_name(output), &format!("{output:?}"), on);
-        let wanted = Attest { asked: &orders.attest, request, names: names_of(output), clock };
+        let wanted = Attest { asked: &orders.attest, request, names: names_of(output), clock, invocation: id };
         let done = said(host, &built, output, &wanted, &step)
             .and_then(|said| one(cli, host, &Product { built: &built, said }, output, &step, &mut outcome));
         step.end(done.as_ref().err().map(|report| report.text.clone()));

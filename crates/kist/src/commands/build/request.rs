@@ -7,6 +7,7 @@ use serde_json::Value;
 use spec::platform::Platform;
 
 use super::context::{self, Inputs};
+use super::secrets::Agents;
 use super::{BUILD, outputs, secrets};
 use crate::cli::Cli;
 use crate::flags::container::bytes;
@@ -25,12 +26,11 @@ const PROXIES: [(&str, &str); 5] = [
 const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// The request, of inputs that were found.
-pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request, Report> {
+pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs, agents: &Agents) -> Result<Request, Report> {
     let build_args = build_args(cli, args)?;
     let run = run_defaults(args, &build_args)?;
     let named = args.list("build-context").into_iter().map(|text| context::named(cli, text));
     let secrets = args.list("secret").into_iter().map(|text| secrets::secret(cli, text));
-    let ssh = args.list("ssh").into_iter().map(|text| secrets::ssh(cli, text));
     let cache_from = args.list("cache-from").into_iter().map(|text| outputs::cache_from(cli, text));
     Ok(Request {
         context: inputs.context.clone(),
@@ -44,7 +44,7 @@ pub(super) fn request(cli: &Cli, args: &Args, inputs: &Inputs) -> Result<Request
         pull: if args.on("pull") { Pull::Always } else { Pull::Missing },
         run,
         secrets: secrets.collect::<Result<_, _>>()?,
-        ssh: ssh.collect::<Result<_, _>>()?,
+        ssh: agents.sockets.clone(),
         cache_from: cache_from.collect::<Result<_, _>>()?,
         allow: allow(args)?,
     })

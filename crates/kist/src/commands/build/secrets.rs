@@ -1,12 +1,18 @@
 //! `--secret` and `--ssh`.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::PathBuf;
 
 use builder::Secret;
+use engine::Host;
+use engine::build::keyring::{Key, Keyring};
 
 use crate::cli::Cli;
 use crate::flags::mount::fields;
-use crate::report::Report;
+use crate::report::{Report, chain};
+use crate::verb::Args;
 
 /// BuildKit's limit.
 const SECRET_MAX_BYTES: u64 = 500 * 1024;
@@ -52,25 +58,65 @@ pub(super) fn secret(cli: &Cli, text: &str) -> Result<(String, Secret), Report> 
     Ok((name, Secret::File(path)))
 }
 
-/// `default|<id>[=<socket>]`.
-pub(super) fn ssh(cli: &Cli, text: &str) -> Result<(String, PathBuf), Report> {
-    let (id, paths) = text.split_once('=').unwrap_or((text, ""));
-    let id = if id.is_empty() { "default" } else { id };
-    let path = match paths {
-        "" => cli
-            .variable("SSH_AUTH_SOCK")
-            .filter(|path| !path.is_empty())
-            .ok_or_else(|| Report::plain("ERROR: invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set"))?,
-        one => one.to_owned(),
-    };
-    let path = cli.working_dir().join(path);
-    let is_socket =
-        std::fs::metadata(&path).is_ok_and(|found| std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()));
-    if !is_socket {
-        return Err(Report::plain(format!(
-            "ERROR: --ssh {text}: {} is not the socket of an ssh agent\n  keys themselves are not there yet in kist: add them to an agent, `eval $(ssh-agent); ssh-add KEY`",
-            path.display()
-        )));
+/// What commands may speak to, by id.
+#[derive(Default)]
+pub(super) struct Agents {
+    pub(super) sockets: BTreeMap<String, PathBuf>,
+    /// Those of our own, which hold keys while this lives.
+    keyrings: Vec<Keyring>,
+}
+
+/// No key is longer (BuildKit `sshprovider`).
+const KEY_MAX_BYTES: u64 = 100 << 10;
+
+/// `--ssh default|<id>[=<socket>|<key>[,<key>]]`; the last one of an id counts.
+pub(super) fn agents(cli: &Cli, host: &Host, args: &Args) -> Result<Agents, Report> {
+    let mut wanted = BTreeMap::new();
+    for text in args.list("ssh").into_iter().filter(|text| !text.is_empty()) {
+        let (id, paths) = text.split_once('=').unwrap_or((text, ""));
+        wanted.insert(if id.is_empty() { "default" } else { id }, paths);
     }
-    Ok((id.to_owned(), path))
+    let mut agents = Agents::default();
+    for (id, paths) in wanted {
+        let socket = agent(cli, host, paths, &mut agents).map_err(|why| {
+            let paths = paths.replace(',', " ");
+            let doing = format!("failed to convert agent config {{{id} [{paths}] false}}");
+            Report::plain(format!("ERROR: {doing}: {why}"))
+        })?;
+        agents.sockets.insert(id.to_owned(), socket);
+    }
+    Ok(agents)
+}
+
+fn agent(cli: &Cli, host: &Host, paths: &str, agents: &mut Agents) -> Result<PathBuf, String> {
+    let own = || cli.variable("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
+    let paths = match paths {
+        "" => own().ok_or("invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set")?,
+        paths => paths.to_owned(),
+    };
+    let (mut sockets, mut keys) = (Vec::new(), Vec::new());
+    for name in paths.split(',') {
+        let path = cli.working_dir().join(name);
+        let gone = |_| format!("stat {name}: no such file or directory");
+        if std::os::unix::fs::FileTypeExt::is_socket(&std::fs::metadata(&path).map_err(gone)?.file_type()) {
+            sockets.push(path);
+            continue;
+        }
+        let mut text = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(KEY_MAX_BYTES).read_to_end(&mut text));
+        read.map_err(|e| format!("failed to read {name}: {e}"))?;
+        keys.push((name, text));
+    }
+    match (sockets.as_slice(), keys.as_slice()) {
+        ([socket], []) => Ok(socket.clone()),
+        ([_, _, ..], []) => Err("only single socket allowed".into()),
+        ([_, ..], _) => Err("invalid combination of keys and sockets".into()),
+        ([], keys) => {
+            let keys: Vec<Key<'_>> = keys.iter().map(|(name, text)| Key { name, text }).collect();
+            let keyring = Keyring::start(host, &cli.environment(), &keys).map_err(|error| chain(&error))?;
+            let socket = keyring.socket();
+            agents.keyrings.push(keyring);
+            Ok(socket)
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use builder::progress::{Progress, Warning};
 use engine::Host;
@@ -17,7 +18,8 @@ use super::display::trace::now;
 use super::display::{Display, Drawn, Look, Mode, of_warning};
 use super::flags::WITHOUT_EFFECT;
 use super::outcome::{self, Delivery, Orders, Outcome};
-use super::{outputs, request};
+use super::secrets::{self, Agents};
+use super::{interrupt, outputs, request};
 use crate::cli::{Cli, note, say};
 use crate::report::{Report, chain};
 use crate::terminal;
@@ -49,7 +51,9 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     if call != Call::Build {
         return ask(cli, args, &host, &inputs, (call, look));
     }
-    let (ended, drawn) = build(cli, args, &host, &inputs, &orders, look)?;
+    // What comes by standard input is there: from here on there is something to end.
+    let interrupted = interrupt::watch().map_err(|e| Report::plain(format!("ERROR: watching for signals: {e}")))?;
+    let (ended, drawn) = build(cli, args, (&host, &interrupted), &inputs, &orders, look)?;
     let shows = matches!(look.mode, Mode::Tty | Mode::Plain);
     if shows {
         warn(args, &drawn.warnings, look);
@@ -87,9 +91,9 @@ fn look(cli: &Cli, args: &Args) -> Result<Look, Report> {
 
 /// `--call`.
 fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call, Look)) -> Result<u8, Report> {
-    let request = request::request(cli, args, inputs)?;
+    let request = request::request(cli, args, inputs, &Agents::default())?;
     let (registries, environment) = (cli.registries(), cli.environment());
-    let tools = Tools { host, registries: &registries, git_env: &environment };
+    let tools = Tools { host, registries: &registries, git_env: &environment, interrupted: &AtomicBool::new(false) };
     let display = Display::start(look);
     let sender = display.sender();
     let answered = call::answer(call, host, &tools, &request, &move |event| drop(sender.send(event)));
@@ -100,42 +104,64 @@ fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call
 /// What came of it, and what was shown.
 type Ended = (Result<Outcome, Report>, Drawn);
 
-fn build(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, orders: &Orders, look: Look) -> Result<Ended, Report> {
-    let request = request::request(cli, args, inputs)?;
+fn build(
+    cli: &Cli,
+    args: &Args,
+    (host, interrupted): (&Host, &AtomicBool),
+    inputs: &Inputs,
+    orders: &Orders,
+    look: Look,
+) -> Result<Ended, Report> {
+    let agents = secrets::agents(cli, host, args)?;
+    let request = request::request(cli, args, inputs, &agents)?;
     let registries = cli.registries();
-    let environment = cli.environment();
-    let tools = Tools { host, registries: &registries, git_env: &environment };
-    let started = now();
+    let mut environment = cli.environment();
+    // Repositories that are reached by ssh, too.
+    if let Some(socket) = agents.sockets.get("default") {
+        environment.retain(|(name, _)| name != "SSH_AUTH_SOCK");
+        environment.push(("SSH_AUTH_SOCK".into(), socket.display().to_string()));
+    }
+    let tools = Tools { host, registries: &registries, git_env: &environment, interrupted };
+    let (started, id) = (now(), random_id());
     let display = Display::start(look);
     let sender = display.sender();
     // Whoever draws may be gone only if it fell over; the build goes on.
     let on = move |event: Progress| drop(sender.send(event));
     let built = builder::build(&host.home, &host.store, &tools, &request, &on).map_err(|error| failed(&error));
     let ended = built.and_then(|built| {
-        let delivery = Delivery { request: &request, built, started };
+        let delivery = Delivery { request: &request, built, started, id: &id };
         outcome::deliver(cli, host, delivery, orders, &on)
             .map_err(|report| Report { text: format!("ERROR: failed to build: {}", report.text), ..report })
     });
     drop(on);
     let drawn = display.finish();
-    remember(host, args, started, &ended, &drawn);
+    remember(host, args, (id, started), &ended, &drawn);
     Ok((ended, drawn))
 }
 
 /// BuildKit's lines: where in the Dockerfile, then what.
 pub(super) fn failed(error: &builder::BuildError) -> Report {
+    if let builder::BuildError::Cancelled = error {
+        return interrupt::report();
+    }
     let excerpt = error.excerpt();
     let end = if excerpt.is_empty() || excerpt.ends_with('\n') { "" } else { "\n" };
     Report::plain(format!("{excerpt}{end}ERROR: failed to build: failed to solve: {}", chain(error)))
 }
 
 /// A record of the build; that it could not be kept is no reason to fail.
-fn remember(host: &Host, args: &Args, started: spec::time::Time, ended: &Result<Outcome, Report>, drawn: &Drawn) {
+fn remember(
+    host: &Host,
+    args: &Args,
+    (id, started): (String, spec::time::Time),
+    ended: &Result<Outcome, Report>,
+    drawn: &Drawn,
+) {
     let context = args.words().first().cloned().unwrap_or_default();
     let last =
         Path::new(&context).file_name().map_or_else(|| context.clone(), |name| name.to_string_lossy().into_owned());
     let past = Past {
-        id: random_id(),
+        id,
         name: args.text("target").map_or(last.clone(), |target| format!("{last} ({target})")),
         context,
         tags: args.list("tag").into_iter().map(str::to_owned).collect(),
@@ -214,7 +240,7 @@ pub(super) fn excerpt(name: &str, text: &[u8], ranges: &[(u32, u32)]) -> String 
 
 fn metadata(outcome: &Outcome, drawn: &Drawn) -> String {
     let mut all = Map::new();
-    all.insert("buildx.build.ref".into(), json!(format!("default/default/{}", random_id())));
+    all.insert("buildx.build.ref".into(), json!(format!("default/default/{}", outcome.id)));
     if !drawn.warnings.is_empty() {
         let warnings: Vec<Value> = drawn.warnings.iter().map(of_warning).collect();
         all.insert("buildx.build.warnings".into(), json!(warnings));

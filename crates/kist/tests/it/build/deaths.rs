@@ -27,14 +27,25 @@ fn a_build_that_is_killed_leaves_nothing() {
 }
 
 #[test]
-fn a_build_that_is_interrupted_ends_its_command() {
-    let kist = busybox();
-    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\nRUN exec sleep 9876\n")]);
-    let running = kist.spawn(&["build", "--progress", "plain", &dir]);
-    std::thread::sleep(std::time::Duration::from_millis(700));
-    running.signal(Signal::INT);
-    assert_ne!(running.wait().code, 0);
-    kist.assert_clean();
+fn a_build_that_is_interrupted_says_so_and_leaves_nothing() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let kist = busybox();
+        let text = "FROM busybox\nRUN echo begun; exec sleep 9876\nRUN echo never\n";
+        let dir = context(&kist, "ctx", &[("Dockerfile", text)]);
+        let running = kist.spawn(&["build", "--progress", "plain", &dir]);
+        kist.wait_until("the command runs", |kist| {
+            let drafts = std::fs::read_dir(kist.root().join("drafts")).into_iter().flatten().flatten();
+            drafts.into_iter().any(|draft| draft.path().join("errand/started.json").exists())
+        });
+        running.signal(signal);
+        let out = running.wait();
+        assert_eq!(out.code, 130, "{}", out.stderr);
+        let said = "\nERROR: failed to build: failed to solve: Canceled: context canceled\n";
+        assert!(out.stderr.ends_with(said), "{}", out.stderr);
+        assert!(out.stderr.contains("CANCELED") && !out.stderr.contains(">>>"), "{}", out.stderr);
+        assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+        kist.assert_clean();
+    }
 }
 
 #[test]

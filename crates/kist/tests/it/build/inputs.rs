@@ -1,5 +1,7 @@
 //! Where contexts and Dockerfiles come from.
 
+use testkit::{Answer, Bend, Registry};
+
 use super::*;
 use crate::on_this_computer;
 
@@ -177,4 +179,70 @@ fn the_epoch_is_what_the_environment_says() {
     let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\nCOPY a /a\n"), ("a", "1")]);
     let id = image(&kist, &[], &dir);
     assert_eq!(config(&kist, &id, "{{.Created}}"), "2001-09-09T01:46:40Z");
+}
+
+/// What a server is asked for one file by builds, in order: the validators of each request and its status.
+fn asked(server: &Registry) -> Vec<(Option<String>, Option<String>, u16)> {
+    let of = |asked: testkit::Asked| {
+        let header = |name: &str| asked.headers.get(name).cloned();
+        (header("if-none-match"), header("if-modified-since"), asked.status)
+    };
+    server.take_asked().into_iter().map(of).collect()
+}
+
+#[test]
+fn a_download_is_asked_for_anew_and_sent_if_it_changed() {
+    const DATE: &str = "Mon, 02 Jan 2006 15:04:05 GMT";
+    let (kist, server) = (on_this_computer(), Registry::start());
+    let url = format!("http://{}/v2/files/one", server.address());
+    let file = |text: &str, etag: &str| {
+        Bend::Answer(Answer::new(200).header("etag", etag).header("last-modified", DATE).body(text))
+    };
+    let read = |dockerfile: &str| {
+        let out = kist.scratch().join("out");
+        let _ = std::fs::remove_dir_all(&out);
+        let done = kist.run_with_input(&["build", "-q", "-o", out.to_str().unwrap(), "-"], dockerfile);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        std::fs::read_to_string(out.join("one")).unwrap()
+    };
+    let add = |before: &str| format!("FROM scratch\n{before}ADD {url} /\n");
+    server.bend("GET", "/files/one", 1, file("first", "\"1\""));
+    assert_eq!(read(&add("")), "first");
+    assert_eq!(asked(&server), [(None, None, 200)]);
+    // Unchanged: nothing is sent, and the file is here for a step that was never done.
+    server.bend("GET", "/files/one", 1, Bend::Answer(Answer::new(304)));
+    assert_eq!(read(&add("WORKDIR /other\n")), "first");
+    let known = |etag: &str, status| (Some(etag.to_owned()), Some(DATE.to_owned()), status);
+    assert_eq!(asked(&server), [known("\"1\"", 304)]);
+    // A server that gives out tags and does not compare them.
+    server.bend("GET", "/files/one", 1, file("ignored", "\"1\""));
+    assert_eq!(read(&add("")), "first");
+    server.bend("GET", "/files/one", 1, file("second", "\"2\""));
+    assert_eq!(read(&add("")), "second");
+    asked(&server);
+    // What the Dockerfile says which it is needs no server; another one is not asked for by the old one's tag.
+    let checked = |text: &str, sum: &str| format!("FROM scratch\nADD --checksum=sha256:{sum} {url}{text} /\n");
+    let second = "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4";
+    assert_eq!(read(&checked("", second)), "second");
+    assert_eq!(asked(&server), []);
+    let other = "0000000000000000000000000000000000000000000000000000000000000000";
+    server.bend("GET", "/files/one", 1, file("third", "\"3\""));
+    let wrong = kist.run_with_input(&["build", "-"], checked("", other));
+    assert!(wrong.stderr.contains("digest mismatch"), "{}", wrong.stderr);
+    assert_eq!(asked(&server), [(None, None, 200)]);
+    assert!(kist.ok(&["builder", "du", "--verbose"]).contains(&format!("download of {url}")));
+    kist.ok(&["builder", "prune", "-af"]);
+    assert_eq!(std::fs::read_dir(kist.root().join("build-cache/downloads")).unwrap().count(), 0);
+    assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_download_that_fails_shows_the_instruction() {
+    let (kist, server) = (on_this_computer(), Registry::start());
+    let url = format!("http://{}/v2/files/none", server.address());
+    let out = build_text(&kist, &[], &format!("FROM scratch\nADD {url} /\n"));
+    let shown = format!("Dockerfile:2\n--------------------\n   1 |     FROM scratch\n   2 | >>> ADD {url} /\n");
+    assert!(out.stderr.contains(&shown), "{}", out.stderr);
+    let said = format!("ERROR: failed to build: failed to solve: failed to load {url}: invalid response status 404\n");
+    assert!(out.stderr.ends_with(&said), "{}", out.stderr);
 }

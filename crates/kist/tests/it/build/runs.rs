@@ -108,6 +108,80 @@ fn a_secret_is_seen_and_nowhere_kept() {
     assert!(!tar.windows(SECRET.len()).any(|window| window == SECRET.as_bytes()));
 }
 
+/// Puts a program of this machine into a directory, with all that it is linked with.
+fn bring(kist: &Kist, dir: &str, program: &str) {
+    let linked = std::process::Command::new("ldd").arg(program).output().unwrap().stdout;
+    let linked = String::from_utf8(linked).unwrap();
+    for file in linked.split_whitespace().filter(|word| word.starts_with('/')).chain([program]) {
+        kist.scratch().write(&format!("{dir}{file}"), std::fs::read(file).unwrap());
+        let at = kist.scratch().join(format!("{dir}{file}"));
+        std::fs::set_permissions(at, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+}
+
+/// Makes a key, with a passphrase or without.
+fn key(kist: &Kist, name: &str, passphrase: &str) -> Option<String> {
+    let path = kist.scratch().join(name).display().to_string();
+    let words = ["-q", "-t", "ed25519", "-C", name, "-N", passphrase, "-f", &path];
+    let made = std::process::Command::new("ssh-keygen").args(words).output();
+    made.is_ok_and(|made| made.status.success()).then_some(path)
+}
+
+#[test]
+fn keys_in_files_are_held_by_an_agent_of_the_build() {
+    let mut kist = busybox();
+    let (Some(one), Some(two)) = (key(&kist, "one", ""), key(&kist, "two", "")) else {
+        testkit::skip!("OpenSSH is not installed");
+    };
+    kist.env("PATH", &std::env::var("PATH").unwrap());
+    // BuildKit takes keys that others may read.
+    std::fs::set_permissions(&one, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    bring(&kist, "ctx/files", "/usr/bin/ssh-add");
+    kist.scratch().write(
+        "ctx/Dockerfile",
+        "FROM busybox\nCOPY files /\n\
+         RUN --network=none --mount=type=ssh,required --mount=type=ssh,id=more,target=/more,required \\\n\
+         (ssh-add -l; ssh-add -D; ssh-add -l | wc -l; SSH_AUTH_SOCK=/more ssh-add -l | wc -l) > /seen 2>&1\n",
+    );
+    let dir = kist.scratch().join("ctx").display().to_string();
+    let (keys, more) = (format!("default={one},{two}"), format!("more={one}"));
+    let id = image(&kist, &["--ssh", &keys, "--ssh", &more], &dir);
+    let seen = within(&kist, &id, "cat /seen");
+    let lines: Vec<&str> = seen.lines().collect();
+    assert!(lines[0].ends_with("one (ED25519)") && lines[1].ends_with("two (ED25519)"), "{seen}");
+    // Keys are listed and used; nobody takes them away.
+    assert_eq!(lines[2..], ["Failed to remove all identities.", "2", "1"], "{seen}");
+    kist.assert_clean();
+    assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn keys_that_cannot_be_used_are_refused_in_buildkit_s_words() {
+    let mut kist = busybox();
+    let (Some(open), Some(locked)) = (key(&kist, "open", ""), key(&kist, "locked", "secret")) else {
+        testkit::skip!("OpenSSH is not installed");
+    };
+    kist.env("PATH", &std::env::var("PATH").unwrap());
+    let junk = kist.scratch().write("junk", "no key\n").display().to_string();
+    let socket = kist.scratch().join("s");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let socket = socket.display();
+    let refused = |spec: &str| {
+        let out = kist.run_with_input(&["build", "--ssh", spec, "-"], "FROM busybox\n");
+        assert_eq!(out.code, 1, "{}", out.stderr);
+        out.stderr
+    };
+    let why = refused(&format!("default={open},{locked}"));
+    let said = format!("ERROR: failed to convert agent config {{default [{open} {locked}] false}}: ");
+    assert_eq!(why, format!("{said}failed to parse {locked}: ssh: this private key is passphrase protected\n"));
+    assert!(refused(&format!("default={junk}")).contains(&format!("failed to parse {junk}: ")));
+    assert!(refused("x=/none").ends_with("stat /none: no such file or directory\n"));
+    assert!(refused(&format!("x={open},{socket}")).ends_with("invalid combination of keys and sockets\n"));
+    assert!(refused(&format!("x={socket},{socket}")).ends_with("only single socket allowed\n"));
+    assert!(refused("default").ends_with("make sure SSH_AUTH_SOCK is set\n"));
+    kist.assert_clean();
+}
+
 #[test]
 fn privileges_are_asked_for() {
     let kist = busybox();

@@ -1,6 +1,7 @@
 //! What a build shows while it goes on (BuildKit's `progressui`): what happens is sent to one thread, which keeps a [`trace::Trace`] of it
 //! and draws now and then.
 
+mod columns;
 mod plain;
 mod raw;
 mod term;

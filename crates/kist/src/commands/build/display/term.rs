@@ -3,6 +3,8 @@
 
 use std::collections::VecDeque;
 
+use super::columns;
+
 /// Nobody has wider terminals.
 const WIDEST: usize = 1000;
 
@@ -69,23 +71,36 @@ impl Term {
     }
 
     fn put(&mut self, letter: char) {
-        let Some(line) = self.lines.back_mut() else { return };
-        if self.column >= WIDEST {
+        let (width, Some(line)) = (columns::of(letter), self.lines.back_mut()) else { return };
+        if self.column + width > WIDEST {
             return;
         }
-        match line.char_indices().nth(self.column) {
-            Some((at, old)) => line.replace_range(at..at + old.len_utf8(), letter.encode_utf8(&mut [0; 4])),
-            None => line.push(letter),
-        }
-        self.column += 1;
+        // With the marks on the letter before.
+        let at = skip(line, self.column);
+        let end = at + if width == 0 { 0 } else { skip(&line[at..], width) };
+        let left = columns::width(&line[at..end]).saturating_sub(width);
+        line.replace_range(at..end, &format!("{letter}{}", " ".repeat(left)));
+        self.column += width;
     }
 
     /// Those that are not empty, no wider than this.
     pub(super) fn lines(&self, width: usize) -> Vec<String> {
         let full = self.lines.iter().filter(|line| !line.trim().is_empty());
-        let lines: Vec<String> = full.map(|line| line.chars().take(width).collect()).collect();
+        let lines: Vec<String> = full.map(|line| columns::cut(line, width).to_owned()).collect();
         lines[lines.len().saturating_sub(self.height)..].to_vec()
     }
+}
+
+/// Where in a text so many columns end.
+fn skip(text: &str, columns: usize) -> usize {
+    let mut passed = 0;
+    let next = text.char_indices().find(|(_, letter)| {
+        let width = columns::of(*letter);
+        let is_next = passed >= columns && width > 0;
+        passed += width;
+        is_next
+    });
+    next.map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -98,5 +113,19 @@ mod tests {
         term.write(b"one\ntwo\nthree 1%\rthree 99%\n\x1b[31mred\x1b[0m\x1b]0;title\x07 end");
         assert_eq!(term.lines(80), ["three 99%", "red end"]);
         assert_eq!(term.lines(3), ["thr", "red"]);
+    }
+
+    #[test]
+    fn columns_are_written_over_and_not_letters() {
+        let check = |written: &str, is: &str| {
+            let mut term = Term::new(1);
+            term.write(written.as_bytes());
+            assert_eq!(term.lines(80), [is], "{written:?}");
+        };
+        check("日本語\rab", "ab本語");
+        check("日本語\ra", "a 本語");
+        check("abcd\r日", "日cd");
+        check("e\u{301}x\rab", "ab");
+        check("e\u{301}x\re\u{300}", "e\u{300}x");
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::Look;
+use super::columns::{cut, pad, width as columns};
 use super::trace::{Step, Trace, amount, now, seconds};
 use crate::terminal::Size;
 
@@ -55,8 +56,8 @@ impl Tty {
         let finished = if completed > 0 && completed == total && is_over { "FINISHED" } else { "" };
         let took = self.began.elapsed().as_secs_f64();
         let head = format!("[+] Building {took:.1}s ({completed}/{total}) {finished}");
-        let head: String = align(&head, "kist:default", width.saturating_sub(1)).chars().take(width).collect();
-        text.push_str(&format!("{head}\n"));
+        let head = align(&head, "kist:default", width.saturating_sub(1));
+        text.push_str(&format!("{}\n", cut(&head, width)));
         let mut lines = 0;
         for job in &jobs {
             let Some(line) = self.line(job, width) else { continue };
@@ -93,8 +94,7 @@ impl Tty {
         if left < 12 {
             return None;
         }
-        let name: String = job.name.chars().take(left).collect();
-        let mut line = format!(" => {name}");
+        let mut line = format!(" => {}", cut(&job.name, left));
         if shows_status {
             line.push_str(&format!(" {}", job.status));
         }
@@ -120,7 +120,7 @@ fn jobs(trace: &Trace, width: usize) -> Vec<Job> {
         };
         let writes = step.term.bytes > 0 && !step.is_completed();
         jobs.push(Job {
-            name: format!("{prefix}{}", step.vertex.name.replace(['\t', '\n', '\r'], " ")),
+            name: format!("{prefix}{}", step.vertex.name.replace(char::is_control, " ")),
             status: String::new(),
             seconds: step.seconds(),
             is_completed: step.is_completed(),
@@ -199,6 +199,5 @@ fn choose(mut jobs: Vec<Job>, trace: &mut Trace, height: usize, log_lines: usize
 
 /// Left and right in a line of this width.
 fn align(left: &str, right: &str, width: usize) -> String {
-    let room = width.saturating_sub(right.chars().count() + 1);
-    format!("{left:room$} {right}")
+    format!("{} {right}", pad(left, width.saturating_sub(columns(right) + 1)))
 }
