@@ -14,11 +14,12 @@ pub(crate) fn check() -> Result<()> {
 
 /// What the tests run beside kist, and the package of Debian that has it. Docker and Podman, with what they need, are 85 MB of packages
 /// and 320 MB on the disk: the clients that people point at a registry are worth the half minute.
-const TOOLS: [(&str, &str); 14] = [
+const TOOLS: [(&str, &str); 15] = [
     ("attr", "/usr/bin/setfattr"),
     ("busybox-static", "/bin/busybox"),
     ("curl", "/usr/bin/curl"),
     ("dbus-daemon", "/usr/bin/dbus-daemon"),
+    ("debootstrap", "/usr/sbin/debootstrap"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("docker.io", "/usr/sbin/dockerd"),
     ("git", "/usr/bin/git"),

@@ -29,7 +29,7 @@ pub use machine::{
     Commit, Described, Ended, Fetched, Git, Machine, MachineError, Mounted, Run, RunMount, Stream, Validators,
     WantedImage,
 };
-pub use plan::PlanError;
+pub use plan::{PlanError, change};
 pub use request::{
     BuildContext, Built, CacheFrom, CacheTo, Dockerfile, DoneStep, Max, Mention, NoCache, Pull, Request, RunDefaults,
     Secret, Variant,

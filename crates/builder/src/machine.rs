@@ -47,8 +47,13 @@ pub trait Machine: Sync {
         Ok(Vec::new())
     }
 
+    /// The identifier that the next draft for a command should have, if the machine has something ready for it.
+    fn draft_for_command(&self) -> Option<ContainerId> {
+        None
+    }
+
     /// Runs a command on the draft `id`, which exists and is nobody's mount: a container of this identifier is made on it, runs, and
-    /// is gone when this returns, while the draft stays with what was written. It is killed when the calling process dies, and when
+    /// has ended when this returns, while the draft stays with what was written. It is killed when the calling process dies, and when
     /// `cancelled` says so.
     ///
     /// # Errors
@@ -140,6 +145,8 @@ pub struct Run {
     pub privileged: bool,
     /// The platform the image is of: another one's commands need an emulator.
     pub platform: Platform,
+    /// Whether more commands are likely to follow.
+    pub more: bool,
 }
 
 /// A mount of a command.

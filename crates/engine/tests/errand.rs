@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use builder::{Ended, Machine as _, MachineError, Mounted, Run, RunDefaults, RunMount, Stream};
 use engine::Host;
-use engine::build::Tools;
+use engine::build::{Errands, Tools};
 use engine::registry::Settings;
 use registry::client::ProxySettings;
 use registry::credentials::{ConfigFile, Surroundings};
@@ -64,6 +64,7 @@ const TESTS: &[Test] = &[
     ("what_cannot_be_executed_is_the_commands_fault", what_cannot_be_executed_is_the_commands_fault),
     ("networks_are_none_and_the_hosts", networks_are_none_and_the_hosts),
     ("one_that_is_not_wanted_any_more_is_killed", one_that_is_not_wanted_any_more_is_killed),
+    ("the_next_one_has_a_monitor_already", the_next_one_has_a_monitor_already),
     ("it_ends_with_its_builder", it_ends_with_its_builder),
     ("how_long_one_takes", how_long_one_takes),
 ];
@@ -99,9 +100,19 @@ impl Bench {
     fn draft(&self) -> ContainerId {
         let mut bytes = [0; 32];
         std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut bytes).unwrap();
-        let id = ContainerId::from_bytes(bytes);
+        self.draft_of(ContainerId::from_bytes(bytes))
+    }
+
+    fn draft_of(&self, id: ContainerId) -> ContainerId {
         self.host.store.draft_volatile(&id, Some(&self.host.store.resolve("busybox").unwrap())).unwrap();
         id
+    }
+
+    /// The names of run directories that monitors have.
+    fn berths(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.root.join("run")).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.len() == 64).collect()
     }
 
     fn upper(&self, id: &ContainerId) -> PathBuf {
@@ -109,7 +120,13 @@ impl Bench {
     }
 
     fn run(&self, id: &ContainerId, run: Run) -> (String, Result<Ended, MachineError>) {
-        let tools = Tools { host: &self.host, registries: &self.settings, git_env: &[], interrupted: &NEVER };
+        let tools = Tools {
+            host: &self.host,
+            registries: &self.settings,
+            git_env: &[],
+            interrupted: &NEVER,
+            errands: Errands::default(),
+        };
         let mut text = String::new();
         let mut out = |stream: Stream, bytes: &[u8]| {
             let mark = if stream == Stream::Stderr { "!" } else { "" };
@@ -129,11 +146,7 @@ impl Bench {
 
 impl Drop for Bench {
     fn drop(&mut self) {
-        let left = || -> Vec<String> {
-            let entries = std::fs::read_dir(self.root.join("run")).unwrap().flatten();
-            let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-            names.filter(|name| name.len() == 64).collect()
-        };
+        let left = || self.berths();
         let until = Instant::now() + Duration::from_secs(5);
         while !left().is_empty() && Instant::now() < until {
             std::thread::sleep(Duration::from_millis(5));
@@ -154,6 +167,7 @@ fn command(script: &str) -> Run {
         defaults: RunDefaults { network: "none".into(), ..RunDefaults::default() },
         privileged: false,
         platform: Platform::host(),
+        more: false,
     }
 }
 
@@ -308,17 +322,58 @@ fn networks_are_none_and_the_hosts() {
 fn one_that_is_not_wanted_any_more_is_killed() {
     let bench = Bench::new();
     let id = bench.draft();
-    let tools = Tools { host: &bench.host, registries: &bench.settings, git_env: &[], interrupted: &NEVER };
+    let tools = Tools {
+        host: &bench.host,
+        registries: &bench.settings,
+        git_env: &[],
+        interrupted: &NEVER,
+        errands: Errands::default(),
+    };
     let since = Instant::now();
     let ended = tools.run(&id, command("sleep 100"), &mut |_, _| {}, &|| since.elapsed() > Duration::from_millis(200));
     assert_eq!(ended.unwrap(), Ended::Cancelled);
     assert!(since.elapsed() < Duration::from_secs(5));
 }
 
+fn the_next_one_has_a_monitor_already() {
+    let bench = Bench::new();
+    let tools = Tools {
+        host: &bench.host,
+        registries: &bench.settings,
+        git_env: &[],
+        interrupted: &NEVER,
+        errands: Errands::default(),
+    };
+    let say = |id: &ContainerId, network: &str, more| {
+        let defaults = RunDefaults { network: network.into(), ..RunDefaults::default() };
+        let mut said = String::new();
+        let run = Run { defaults, more, ..command("echo here; readlink /proc/self/ns/net") };
+        let ended = tools.run(id, run, &mut |_, bytes| said.push_str(&String::from_utf8_lossy(bytes)), &|| false);
+        assert_eq!(ended.unwrap(), Ended::Exited(0), "{said}");
+        said
+    };
+    assert_eq!(tools.draft_for_command(), None);
+    let first = say(&bench.draft(), "none", true);
+    let ready = tools.draft_for_command().unwrap();
+    assert!(bench.berths().contains(&ready.to_string()));
+    assert_eq!(tools.draft_for_command(), None, "one draft for each");
+    // It is used, whatever network it was made for.
+    let host = std::fs::read_link("/proc/self/ns/net").unwrap();
+    let second = say(&bench.draft_of(ready.clone()), "host", true);
+    assert_eq!(second, format!("here\n{}\n", host.display()));
+    assert_ne!(first, second);
+    let third = bench.draft_of(tools.draft_for_command().unwrap());
+    assert!(say(&third, "none", true).starts_with("here\n"));
+    // Neither the one that was not needed is left, nor the last.
+    drop(tools);
+    assert_eq!(bench.berths(), Vec::<String>::new());
+}
+
 /// In a process of its own, to be killed.
 fn sleep_for_ever(root: &Path, id: &ContainerId) {
     let (host, settings) = (open(root), settings(root));
-    let tools = Tools { host: &host, registries: &settings, git_env: &[], interrupted: &NEVER };
+    let tools =
+        Tools { host: &host, registries: &settings, git_env: &[], interrupted: &NEVER, errands: Errands::default() };
     let _ = tools.run(id, command("touch /begun; exec sleep 987654"), &mut |_, _| {}, &|| false);
 }
 

@@ -140,8 +140,7 @@ pub enum Whose {
     /// A container's.
     Container,
     /// An errand's: a build's command on a draft of the build. Its records lie beside the draft ([`Home::errand`]), nobody sees it or hears
-    /// of it, and it ends with the connection of whoever spawned the monitor. [`protocol::Until::Removed`] is met when nothing of it is
-    /// left but the draft.
+    /// of it, and it ends with the connection of whoever spawned the monitor.
     Errand,
 }
 
@@ -189,6 +188,13 @@ impl Spawned {
     pub fn brief(self, bundle: &Bundle) -> Result<Client, ClientError> {
         disk::write(&self.dir, bundle, Durability::Volatile)?;
         Ok(self.client)
+    }
+}
+
+impl Spawned {
+    /// There is no command after all. Returns when the monitor is gone.
+    pub fn give_up(self) {
+        self.client.see_off();
     }
 }
 
@@ -252,6 +258,12 @@ impl Client {
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => Err(ClientError::Gone),
             Err(e) => Err(ClientError::Io("listening to the container's monitor", e)),
         }
+    }
+
+    /// Leaves, and returns when the monitor is gone: for one that stays no longer than this visitor.
+    pub fn see_off(self) {
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Write);
+        while self.tell().is_ok() {}
     }
 
     /// The next answer, if it comes in time.

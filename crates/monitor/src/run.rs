@@ -367,10 +367,6 @@ impl Owner {
         let stopped = self.waits.stopped();
         self.tell_all(stopped, &Tell::Done);
         let Some(removed) = removed else {
-            if let (true, Status::Exited(exit)) = (self.habits.is_errand, self.state.status.clone()) {
-                let waiting = self.waits.vanished();
-                self.tell_all(waiting, &Tell::Exited(exit));
-            }
             return;
         };
         let answer = match buried.and(removed.and_then(|remains| remains.clear(&self.id))) {

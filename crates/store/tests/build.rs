@@ -448,9 +448,9 @@ fn a_layer_that_the_disk_lost_goes_with_its_step() {
         store.remove_draft(&id(1)).unwrap();
         assert_eq!(store.clone().after_boot().unwrap(), []);
         assert_eq!(store.steps().unwrap().len(), 2, "{lost}: what is whole stays");
-        // Once more, as nothing was noted after that.
+        // Another one, as nothing was noted after that.
         store.draft_on(&id(1), &[], "b").unwrap();
-        write(&store, 1, |root| fs::write(root.join("a"), "contents").unwrap());
+        write(&store, 1, |root| fs::write(root.join("c"), "contents").unwrap());
         made(&store, 1, all());
         store.remove_draft(&id(1)).unwrap();
         let note = fs::read_to_string(root.join("unsynced.json")).unwrap();
@@ -463,6 +463,29 @@ fn a_layer_that_the_disk_lost_goes_with_its_step() {
         store.collect().unwrap();
         assert_eq!(fs::read_dir(root.join("snapshots")).unwrap().count(), 0, "{lost}");
     }
+}
+
+#[test]
+fn what_is_there_already_is_not_noted_and_goes_with_its_draft() {
+    let root = Root::new();
+    let store = opened(&root);
+    let mut layers = Vec::new();
+    for n in 1..=2 {
+        store.draft_on(&id(n), &[], "b").unwrap();
+        write(&store, n, |root| fs::write(root.join("a"), "contents").unwrap());
+        layers.push(made(&store, n, all()));
+        // The draft goes on above it, each time.
+        write(&store, n, |root| fs::write(root.join("b"), "contents").unwrap());
+        layers.push(made(&store, n, all()));
+    }
+    assert_eq!(layers[..2], layers[2..]);
+    let names =
+        |dir: &str| fs::read_dir(root.join(dir)).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names("snapshots").len(), 2);
+    assert_eq!(store.check(Depth::Layers).unwrap(), []);
+    store.remove_draft(&id(1)).unwrap();
+    store.remove_draft(&id(2)).unwrap();
+    assert_eq!(names("drafts"), Vec::<std::ffi::OsString>::new());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::peers::Peers;
 use super::sample::{Contender, Table, once, promptly, wait_for_rest};
-use super::{Effort, memory, utf8};
+use super::{Effort, debian, image, memory, utf8};
 use crate::run::output;
 use anyhow::{Context, Result};
 use std::fs;
@@ -27,14 +27,25 @@ COPY . /src
 RUN ls /src > /list
 ";
 
-/// What a cold build does: work for processor and file system, in three commands.
-const COMMANDS: [&str; 3] = [
+/// What a cold build does: work for processor and file system, in three commands, on the image that all peers run.
+const COMMANDS: [&str; 4] = [
+    LINKS,
     "i=0; while [ $i -lt 3000 ]; do echo $i > /tmp/$i; i=$((i+1)); done; cat /tmp/* | sha256sum > /sum",
     "dd if=/dev/zero bs=1M count=400 | sha256sum > /zeros; dd if=/dev/zero bs=1M count=64 | gzip > /zeros.gz",
     "gunzip -c /zeros.gz | sha256sum > /zeros.sum; mkdir /copy && cp /tmp/* /copy",
 ];
 
-const APPLETS: [&str; 8] = ["cat", "cp", "dd", "gunzip", "gzip", "ls", "mkdir", "sha256sum"];
+const LINKS: &str =
+    "for applet in cat cp dd gunzip gzip ls mkdir sha256sum; do /bin/busybox ln -sf busybox /bin/$applet; done";
+
+/// The same of a Debian: packages are installed, programs compiled, a tree is packed.
+const DEBIAN: [&str; 3] = [
+    "dpkg -i --force-depends /packages/*.deb > /dev/null 2>&1",
+    "mkdir /src && cd /src && for i in $(seq 60); do \
+     printf '#include <stdio.h>\\n#include <stdlib.h>\\nint f%d(int n) { return printf(\"%%d\", n) + rand(); }\\n' $i > $i.c && \
+     gcc -O2 -c $i.c; done && gcc -shared -o /usr/local/lib/f.so *.o",
+    "tar -C /usr/share -cf - . | gzip -1 > /share.tar.gz && sha256sum /share.tar.gz > /share.sum",
+];
 
 /// So many `RUN`s in a row, to tell one's cost from the rest of a build.
 const RUNS: u32 = 20;
@@ -46,11 +57,32 @@ type Line<'a> = Box<dyn Fn(&[&str]) -> Command + 'a>;
 struct Builder<'a> {
     name: &'static str,
     command: Line<'a>,
+    /// Other words than `build`.
+    other: Line<'a>,
 }
 
 impl Builder<'_> {
+    fn name_of(context: &Path) -> String {
+        format!("built-{}", context.file_name().unwrap_or_default().display())
+    }
+
+    /// Forgets what was built. Not all have all of it.
+    fn forget(&self, context: &Path) -> Result<()> {
+        for line in [&["rmi", "-f", &Builder::name_of(context)][..], &["builder", "prune", "-a", "-f"]] {
+            (self.other)(line).output()?;
+        }
+        Ok(())
+    }
+
+    fn load(&self, archive: &Path) -> Result<()> {
+        let from = format!("docker-archive:{}", utf8(archive));
+        let words = if self.name == "buildah" { ["pull", "-q", &from] } else { ["load", "-i", utf8(archive)] };
+        output(&mut (self.other)(&words)).context(self.name)?;
+        Ok(())
+    }
+
     fn build(&self, context: &Path, flags: &[&str]) -> Command {
-        let name = format!("built-{}", context.file_name().unwrap_or_default().display());
+        let name = Builder::name_of(context);
         let mut command = (self.command)(&[flags, &["--network", "none", "-t", &name]].concat());
         command.arg(context);
         command
@@ -66,7 +98,18 @@ pub(super) fn build(peers: &Peers, effort: Effort) -> Result<String> {
     println!("{}", unchanged(&builders, &dir, samples)?);
     println!("{}", changed(&builders, &dir, samples)?);
     println!("{}", overhead(&builders, &dir, effort.pulls)?);
-    cold(&builders, peers, &dir, effort.pulls)
+    let bench =
+        Cold { title: "three commands that work", image: "bench", tree: &peers.dir.join("tree"), commands: &COMMANDS };
+    println!("{}", cold(&builders, &bench, &dir.join("cold"), effort.pulls)?);
+    let tree = dir.join("debian-tree");
+    debian::unpack_base(&tree)?;
+    let archive = image::pack(&tree, "debian:latest", "PATH=/usr/sbin:/usr/bin", &dir.join("debian-save"))?;
+    for builder in &builders {
+        builder.load(&archive)?;
+    }
+    let title = "what is done in a Debian: packages, a compiler, a tar";
+    let debian = Cold { title, image: "debian", tree: &tree, commands: &DEBIAN };
+    cold(&builders, &debian, &dir.join("cold-debian"), effort.pulls)
 }
 
 fn builders(peers: &Peers) -> Result<Vec<Builder<'_>>> {
@@ -77,7 +120,7 @@ fn builders(peers: &Peers) -> Result<Vec<Builder<'_>>> {
             command.envs(env.iter().copied());
             command
         };
-        Builder { name, command: Box::new(command) }
+        Builder { name, command: Box::new(command), other: Box::new(move |args| engine.command(args)) }
     };
     Ok(vec![of("kist", "kist", &[]), of("docker (BuildKit)", "docker", &[("DOCKER_BUILDKIT", "1")]), buildah(peers)?])
 }
@@ -87,17 +130,18 @@ fn buildah(peers: &Peers) -> Result<Builder<'_>> {
     let root = peers.dir.join("buildah");
     let run = memory(&peers.dir).join("buildah");
     let global = ["--root", utf8(&root), "--runroot", utf8(&run), "--storage-driver", "overlay"].map(str::to_owned);
-    let command = move |args: &[&str]| {
+    let other = move |args: &[&str]| {
         let mut command = Command::new("/usr/bin/buildah");
-        command.args(&global).args(["build", "--layers"]).args(args);
-        command.env("CONTAINERS_CONF", peers.dir.join("podman/containers.conf"));
+        command.args(&global).args(args).env("CONTAINERS_CONF", peers.dir.join("podman/containers.conf"));
         command
     };
-    let archive = peers.dir.join("bench.tar");
-    let mut load = Command::new("/usr/bin/buildah");
-    load.args(["--root", utf8(&root), "--runroot", utf8(&run), "--storage-driver", "overlay", "pull", "-q"]);
-    output(load.arg(format!("docker-archive:{}", utf8(&archive)))).context("buildah pull")?;
-    Ok(Builder { name: "buildah", command: Box::new(command) })
+    let command = {
+        let other = other.clone();
+        move |args: &[&str]| other(&[&["build", "--layers"], args].concat())
+    };
+    let buildah = Builder { name: "buildah", command: Box::new(command), other: Box::new(other) };
+    buildah.load(&peers.dir.join("save/image.tar"))?;
+    Ok(buildah)
 }
 
 /// A context with this Dockerfile, for each builder its own.
@@ -151,39 +195,46 @@ fn changed(builders: &[Builder<'_>], dir: &Path, samples: usize) -> Result<Strin
     Ok(table.markdown("`build` with one file changed of the 10,000 that are copied"))
 }
 
+/// A build from nothing, and the same commands without an engine.
+struct Cold<'a> {
+    title: &'a str,
+    image: &'a str,
+    tree: &'a Path,
+    commands: &'a [&'a str],
+}
+
 /// The bare commands run in a copy of the image's tree, each in a shell of its own.
-fn cold(builders: &[Builder<'_>], peers: &Peers, dir: &Path, samples: usize) -> Result<String> {
-    let runs: String = COMMANDS.iter().map(|command| format!("RUN {command}\n")).collect();
-    let context = context(dir, "cold", &format!("FROM bench\nRUN {}\n{runs}", links()))?;
+fn cold(builders: &[Builder<'_>], cold: &Cold<'_>, dir: &Path, samples: usize) -> Result<String> {
+    let runs: String = cold.commands.iter().map(|command| format!("RUN {command}\n")).collect();
+    fs::create_dir_all(dir)?;
+    fs::write(dir.join("Dockerfile"), format!("FROM {}\n{runs}", cold.image))?;
     let mut contenders: Vec<Contender<'_>> = Vec::new();
     for builder in builders {
-        contenders.push((builder.name, Box::new(|| once(&mut builder.build(&context, &["--no-cache"])))));
+        let from_nothing = || {
+            builder.forget(dir)?;
+            once(&mut builder.build(dir, &["--no-cache"]))
+        };
+        contenders.push((builder.name, Box::new(from_nothing)));
     }
-    let (tree, bare) = (peers.dir.join("tree"), dir.join("bare"));
-    contenders.push(("the commands alone", Box::new(move || alone(&tree, &bare))));
+    let bare = dir.with_extension("bare");
+    contenders.push(("the commands alone", Box::new(move || alone(cold, &bare))));
     let table = Table::interleaved(samples, &mut contenders)?;
-    Ok(table.markdown("`build --no-cache` of three commands that work"))
+    Ok(table.markdown(&format!("`build` from nothing, {}", cold.title)))
 }
 
-fn links() -> String {
-    APPLETS
-        .map(|applet| format!("busybox ln -sf busybox /bin/{applet}"))
-        .join(" && ")
-        .replace("busybox ln", "/bin/busybox ln")
-}
-
-fn alone(tree: &Path, bare: &Path) -> Result<Duration> {
+fn alone(cold: &Cold<'_>, bare: &Path) -> Result<Duration> {
     output(Command::new("rm").arg("-rf").arg(bare))?;
-    output(Command::new("cp").arg("-a").arg(tree).arg(bare))?;
+    output(Command::new("cp").arg("-a").arg(cold.tree).arg(bare))?;
+    fs::create_dir_all(bare.join("dev"))?;
+    output(Command::new("cp").args(["-a", "/dev/null", "/dev/zero"]).arg(bare.join("dev")))?;
     let shell = |command: &str| {
         let mut shell = Command::new("/usr/sbin/chroot");
-        shell.arg(bare).args(["/bin/sh", "-c", command]).env("PATH", "/bin");
+        shell.arg(bare).args(["/bin/sh", "-c", command]).env("PATH", "/usr/sbin:/usr/bin:/bin");
         shell
     };
     wait_for_rest();
     let begin = Instant::now();
-    promptly(&mut shell(&links()))?;
-    COMMANDS.iter().try_for_each(|command| promptly(&mut shell(command)).map(drop))?;
+    cold.commands.iter().try_for_each(|command| promptly(&mut shell(command)).map(drop))?;
     Ok(begin.elapsed())
 }
 

@@ -170,6 +170,32 @@ fn make(layout: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Puts a Debian with a C compiler into the new directory `tree`, and packages to install there; both are made once a machine.
+pub(super) fn unpack_base(tree: &Path) -> Result<()> {
+    let tar = PathBuf::from(format!("/var/tmp/kist-bench-base-{FORMAT}.tar"));
+    if !tar.exists() {
+        let making = tar.with_extension("part");
+        let _ = fs::remove_dir_all(&making);
+        let bootstrap = ["--variant=minbase", "--include=gcc,libc6-dev", "bookworm"];
+        succeed(Command::new("debootstrap").args(bootstrap).arg(&making))?;
+        let packages = making.join("packages");
+        fs::create_dir(&packages)?;
+        let download = ["-qq", "-o", "APT::Sandbox::User=root", "download"];
+        succeed(Command::new("apt-get").current_dir(&packages).args(download).args(TO_INSTALL))?;
+        let sweep =
+            ["--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*"];
+        let unfinished = tar.with_extension("tar.part");
+        succeed(Command::new("tar").args(sweep).args(["-C", utf8(&making), "-cf", utf8(&unfinished), "."]))?;
+        fs::rename(unfinished, &tar)?;
+        fs::remove_dir_all(making)?;
+    }
+    fs::create_dir(tree)?;
+    succeed(Command::new("tar").args(["-C", utf8(tree), "-xf", utf8(&tar)]))
+}
+
+/// Many small files, scripts that run, and a few big files.
+const TO_INSTALL: [&str; 5] = ["fonts-dejavu-core", "libicu72", "locales", "perl-modules-5.36", "tzdata"];
+
 /// Unpacks the packages and returns the archive of the tree: the same packages make the same bytes.
 fn layer_of(packages: &[&str], dir: &Path) -> Result<PathBuf> {
     let (packed, tree, tar) = (dir.join("packed"), dir.join("tree"), dir.join("layer.tar"));

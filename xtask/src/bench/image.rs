@@ -29,23 +29,28 @@ pub(super) fn make(dir: &Path, programs: &[(&Path, &str)]) -> Result<Image> {
         fs::copy(program, tree.join("bin").join(name)).with_context(|| program.display().to_string())?;
     }
     fs::write(tree.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n")?;
-    let save = dir.join("save");
-    fs::create_dir(&save)?;
-    succeed(Command::new("tar").args(["-C", utf8(&tree), "-cf", utf8(&save.join("layer.tar")), "."]))?;
+    let archive = pack(&tree, "bench:latest", "PATH=/bin", &dir.join("save"))?;
+    Ok(Image { archive, tree })
+}
+
+/// A tree as a docker archive in the new directory `save`.
+pub(super) fn pack(tree: &Path, name: &str, env: &str, save: &Path) -> Result<PathBuf> {
+    fs::create_dir(save)?;
+    succeed(Command::new("tar").args(["-C", utf8(tree), "-cf", utf8(&save.join("layer.tar")), "."]))?;
     let sum = output(Command::new("sha256sum").arg(save.join("layer.tar")))?;
     let diff_id = format!("sha256:{}", sum.split(' ').next().unwrap_or_default());
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
     let config = json!({
         "architecture": architecture, "os": "linux", "created": "2026-01-01T00:00:00Z",
-        "config": { "Env": ["PATH=/bin"], "Cmd": ["sh"] },
+        "config": { "Env": [env], "Cmd": ["sh"] },
         "rootfs": { "type": "layers", "diff_ids": [diff_id] },
         "history": [{ "created": "2026-01-01T00:00:00Z", "created_by": "xtask bench" }],
     });
     fs::write(save.join("config.json"), config.to_string())?;
-    let manifest = json!([{ "Config": "config.json", "RepoTags": ["bench:latest"], "Layers": ["layer.tar"] }]);
+    let manifest = json!([{ "Config": "config.json", "RepoTags": [name], "Layers": ["layer.tar"] }]);
     fs::write(save.join("manifest.json"), manifest.to_string())?;
-    let archive = dir.join("bench.tar");
+    let archive = save.join("image.tar");
     let files = ["config.json", "layer.tar", "manifest.json"];
-    succeed(Command::new("tar").args(["-C", utf8(&save), "-cf", utf8(&archive)]).args(files))?;
-    Ok(Image { archive, tree })
+    succeed(Command::new("tar").args(["-C", utf8(save), "-cf", utf8(&archive)]).args(files))?;
+    Ok(archive)
 }

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 15] = [
     ("docker.io", "/usr/sbin/dockerd"),
     ("docker.io", "/usr/bin/docker"),
     ("containerd", "/usr/bin/containerd"),
@@ -25,6 +25,7 @@ const PACKAGES: [(&str, &str); 14] = [
     ("openssl", "/usr/bin/openssl"),
     ("libdeflate-tools", "/usr/bin/libdeflate-gunzip"),
     ("zstd", "/usr/bin/zstd"),
+    ("debootstrap", "/usr/sbin/debootstrap"),
 ];
 
 /// Installs what is missing.

@@ -82,34 +82,24 @@ impl Planner<'_> {
             Instruction::Add(add) => return self.add(at, command, &add),
             Instruction::Workdir(path) => self.workdir(at, command, &path),
             Instruction::Arg(args) => return self.arg(at, &args),
-            Instruction::Env(pairs) => state.env_of(&pairs),
-            Instruction::Label(pairs) => state.label(&pairs),
             Instruction::Maintainer(name) => {
                 state.note(format!("MAINTAINER {name}"), Makes::Nothing);
                 state.image.author = Some(name);
             }
-            Instruction::Cmd(cmd) => state.cmd(&cmd),
-            Instruction::Entrypoint(entrypoint) => state.entrypoint(&entrypoint),
             Instruction::Shell(words) => {
                 state.note(format!("SHELL {}", go::list(&words)), Makes::Nothing);
                 state.image.config.shell = Some(words);
             }
-            Instruction::Healthcheck(check) => {
-                state.note(format!("HEALTHCHECK {}", go::healthcheck(&check)), Makes::Nothing);
-                state.image.config.healthcheck = Some(check);
-            }
-            Instruction::Onbuild(onbuild) => state.image.config.on_build.push(onbuild.expression),
-            Instruction::User(user) => {
-                state.note(format!("USER {user}"), Makes::Nothing);
-                state.image.config.user = user;
-            }
-            Instruction::Volume(paths) => return state.volume(&paths),
-            Instruction::Stopsignal(name) => {
-                signal::check(&name).map_err(PlanError::new)?;
-                state.note(format!("STOPSIGNAL {name}"), Makes::Nothing);
-                state.image.config.stop_signal = Some(name);
-            }
-            Instruction::Expose(words) => return state.expose(&words),
+            said @ (Instruction::Env(_)
+            | Instruction::Label(_)
+            | Instruction::Cmd(_)
+            | Instruction::Entrypoint(_)
+            | Instruction::Healthcheck(_)
+            | Instruction::Onbuild(_)
+            | Instruction::User(_)
+            | Instruction::Volume(_)
+            | Instruction::Stopsignal(_)
+            | Instruction::Expose(_)) => return state.configure(said),
         }
         Ok(())
     }
@@ -182,6 +172,40 @@ impl State {
             comment: Some(COMMENT.into()),
             empty_layer: makes == Makes::Nothing,
         });
+    }
+
+    /// An instruction that changes an image's defaults and no files.
+    pub(super) fn configure(&mut self, said: Instruction<Expanded>) -> Result<(), PlanError> {
+        match said {
+            Instruction::Env(pairs) => self.env_of(&pairs),
+            Instruction::Label(pairs) => self.label(&pairs),
+            Instruction::Cmd(cmd) => self.cmd(&cmd),
+            Instruction::Entrypoint(entrypoint) => self.entrypoint(&entrypoint),
+            Instruction::Healthcheck(check) => {
+                self.note(format!("HEALTHCHECK {}", go::healthcheck(&check)), Makes::Nothing);
+                self.image.config.healthcheck = Some(check);
+            }
+            Instruction::Onbuild(onbuild) => self.image.config.on_build.push(onbuild.expression),
+            Instruction::User(user) => {
+                self.note(format!("USER {user}"), Makes::Nothing);
+                self.image.config.user = user;
+            }
+            Instruction::Volume(paths) => return self.volume(&paths),
+            Instruction::Stopsignal(name) => {
+                signal::check(&name).map_err(PlanError::new)?;
+                self.note(format!("STOPSIGNAL {name}"), Makes::Nothing);
+                self.image.config.stop_signal = Some(name);
+            }
+            Instruction::Expose(words) => return self.expose(&words),
+            Instruction::Run(_)
+            | Instruction::Copy(_)
+            | Instruction::Add(_)
+            | Instruction::Workdir(_)
+            | Instruction::Arg(_)
+            | Instruction::Maintainer(_)
+            | Instruction::Shell(_) => return Err(PlanError::new("the instruction changes more than defaults")),
+        }
+        Ok(())
     }
 
     fn env_of(&mut self, pairs: &[Pair<Expanded>]) {

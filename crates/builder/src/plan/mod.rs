@@ -5,6 +5,7 @@
 //! - [`dispatch`] goes through their instructions: some change the config, some become steps of the [`graph`].
 
 mod args;
+mod change;
 mod copy;
 mod dispatch;
 mod env;
@@ -37,6 +38,7 @@ use crate::dockerfile::ast::Dockerfile;
 use crate::dockerfile::go::parse_bool;
 use crate::{MachineError, NoCache, Request, WantedImage};
 
+pub use change::change;
 use env::Env;
 pub use error::PlanError;
 pub(crate) use git::parse as git_source;
@@ -212,8 +214,7 @@ impl<'a> Planner<'a> {
         }
         let created = self.epoch.or(stage.state.base_created).unwrap_or(Time::from_ns(0));
         let inherited = stage.state.inherited;
-        let (epoch, images) = (self.epoch, self.images);
-        Ok(Target { platform: self.target, tree, config, inherited, created, epoch, images })
+        Ok(Target { platform: self.target, tree, config, inherited, created, epoch: self.epoch, images: self.images })
     }
 
     /// Counts text that becomes part of the plan.

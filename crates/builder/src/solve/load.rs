@@ -34,8 +34,8 @@ const IGNORE: &str = ".dockerignore";
 /// More patterns than this say nothing that a person wrote.
 const IGNORE_MAX_BYTES: u64 = 4 << 20;
 
-/// Images that are this builder, whatever version they ask for.
-const OWN_SYNTAX: [&str; 2] = ["docker.io/docker/dockerfile", "docker.io/docker/dockerfile-upstream"];
+/// Images that are this builder, whatever version they ask for, and from whichever mirror: `mirror.example/hub/docker/dockerfile:1`.
+const OWN_SYNTAX: [&str; 2] = ["docker/dockerfile", "docker/dockerfile-upstream"];
 
 /// A Dockerfile, read.
 pub(crate) struct Loaded {
@@ -154,7 +154,8 @@ impl<'a> Contexts<'a> {
         let asked = said.or_else(|| file.directives.syntax.as_ref().map(|syntax| syntax.value.as_str()));
         let Some(image) = asked.and_then(|asked| asked.split_whitespace().next()) else { return Ok(()) };
         let repository = image.parse::<spec::reference::Reference>().map(|reference| reference.repository());
-        if repository.is_ok_and(|repository| OWN_SYNTAX.contains(&repository.as_str())) {
+        let is_own = |repository: String| OWN_SYNTAX.iter().any(|own| repository.ends_with(&format!("/{own}")));
+        if repository.is_ok_and(is_own) {
             return Ok(());
         }
         let line = file.directives.syntax.as_ref().filter(|_| said.is_none()).map(|syntax| syntax.line);

@@ -22,7 +22,7 @@ mod solver;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -91,6 +91,7 @@ pub fn build(
         cancelled: AtomicBool::new(false),
         made_any: AtomicBool::new(false),
         trees: Mutex::default(),
+        commands: AtomicUsize::new(plan.steps.iter().filter(|step| matches!(step.what, What::Run(_))).count()),
         ended: &ended,
         pulled: plan.steps.iter().map(|_| Mutex::new(false)).collect(),
     };

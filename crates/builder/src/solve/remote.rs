@@ -11,8 +11,8 @@ use super::load::{Contexts, subtree};
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
 use crate::attest::provenance::Material;
-use crate::context::{Tree, newest_s};
 use crate::cache::{Coming, Kept};
+use crate::context::{Tree, newest_s};
 use crate::copy::hash_download;
 use crate::plan::graph::{Checkout, Http, StepId, What};
 use crate::{Fetched, Validators, WantedImage};
@@ -51,43 +51,45 @@ impl Dated {
 }
 
 impl Contexts<'_> {
-    /// A file that is here and that the Dockerfile means: no server is asked.
-    fn known(&self, http: &Http) -> Result<Option<Download>, StepError> {
-        let Some(wanted) = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()? else {
-            return Ok(None);
-        };
-        let Some(mut kept) = Kept::find(self.store, &http.url)? else { return Ok(None) };
-        if hash_download(&kept.file, Some(&wanted)).is_err() {
-            return Ok(None);
+    /// A file that is here, and is the one that the Dockerfile says.
+    fn at_hand(&self, http: &Http) -> Result<Option<Download>, StepError> {
+        let (Some(wanted), Some(kept)) = (checksum(http)?, Kept::find(self.store, &http.url)?) else { return Ok(None) };
+        match hash_download(&kept.file, Some(&wanted)) {
+            Ok(digest) => self.of_kept(http, kept, digest).map(Some),
+            Err(_) => Ok(None),
         }
-        kept.used()?;
-        Ok(Some(self.downloaded(http, kept.file, wanted, kept.record.fetched)))
     }
 
-    /// Of a file that is here the server is asked whether it is still the same.
-    fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<Download, StepError> {
-        let wanted = http.checksum.as_ref().map(|text| text.parse::<Digest>()).transpose()?;
-        // Where another file is wanted, it does not matter whether this one is still the same.
-        let kept = if wanted.is_none() { Kept::find(self.store, &http.url)? } else { None };
-        let known = kept.as_ref().map(|kept| kept.record.fetched.validators.clone()).unwrap_or_default();
+    /// What is here already needs to be asked for only whether it is still the same. And whether something is kept that was not.
+    fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<(Download, bool), StepError> {
+        let (wanted, kept) = (checksum(http)?, Kept::find(self.store, &http.url)?);
         let began = disk::now();
         let mut coming = Coming::begin(self.session)?;
-        let fetched = self.machine.fetch(&http.url, &known, &mut coming.file, &|done, total| {
-            shown.part(&format!("downloading {}", http.url), done, total, began);
-        });
+        // Where another file is wanted, it does not matter whether this one is still the same.
+        let known = kept.as_ref().filter(|_| wanted.is_none()).map(|kept| kept.record.fetched.validators.clone());
+        let part = format!("downloading {}", http.url);
+        let on = |done, total| shown.part(&part, done, total, began);
+        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &on);
         let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else {
-            let Some(mut kept) = kept else {
+            let Some(kept) = kept else {
                 return Err(StepError::new("a server says that a file is still what nobody has"));
             };
-            kept.used()?;
-            return Ok(self.downloaded(http, kept.file, kept.record.digest, kept.record.fetched));
+            let digest = kept.record.digest.clone();
+            return Ok((self.of_kept(http, kept, digest)?, false));
         };
+        shown.part_done(&part, coming.file.metadata()?.len(), began);
         let digest = hash_download(&coming.file, wanted.as_ref())?;
         // What nobody can ask for again would only take room.
-        if wanted.is_some() || fetched.validators != Validators::default() {
+        let is_kept = wanted.is_some() || fetched.validators != Validators::default();
+        if is_kept {
             coming.keep(self.session, self.store, &http.url, &digest, &fetched)?;
         }
-        Ok(self.downloaded(http, coming.file, digest, fetched))
+        Ok((self.downloaded(http, coming.file, digest, fetched), is_kept))
+    }
+
+    fn of_kept(&self, http: &Http, mut kept: Kept, digest: Digest) -> Result<Download, StepError> {
+        kept.used()?;
+        Ok(self.downloaded(http, kept.file, digest, kept.record.fetched))
     }
 
     fn downloaded(&self, http: &Http, file: File, digest: Digest, fetched: Fetched) -> Download {
@@ -97,7 +99,7 @@ impl Contexts<'_> {
         Download { file, name, digest, modified_s: fetched.modified_s }
     }
 
-    pub(crate) fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
+    fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
         let into = self.session.temporary()?;
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
@@ -113,9 +115,9 @@ impl Contexts<'_> {
         match what {
             What::Context(name) => Ok(self.open(name)?.dated.time()),
             What::Http(http) => self.report.during(&resolving(&http.url), |shown| {
-                let known = self.known(http)?.map_or_else(|| self.download(http, shown), Ok);
-                let Download { file, modified_s, .. } = known?;
-                Ok(Dated::of(file, modified_s).time())
+                let download =
+                    self.at_hand(http)?.map_or_else(|| self.download(http, shown).map(|(file, _)| file), Ok)?;
+                Ok(Dated::of(download.file, download.modified_s).time())
             }),
             What::Git(checkout) => self.report.during(&resolving(&checkout.remote), |shown| {
                 self.check_out(checkout, shown).map(|(_, dated)| dated.time())
@@ -125,18 +127,20 @@ impl Contexts<'_> {
     }
 }
 
+fn checksum(http: &Http) -> Result<Option<Digest>, StepError> {
+    Ok(http.checksum.as_ref().map(|text| text.parse()).transpose()?)
+}
+
 impl Solver<'_> {
     pub(crate) fn fetch(&self, http: &Http, shown: &Shown<'_>) -> Result<Made, StepError> {
-        let download = if let Some(known) = self.contexts.known(http)? {
+        if let Some(download) = self.contexts.at_hand(http)? {
             shown.cached();
-            known
-        } else {
-            shown.begin();
-            let download = self.contexts.download(http, shown)?;
-            self.made_any.store(true, Ordering::Relaxed);
-            shown.done();
-            download
-        };
+            return Ok(Made::Download(Arc::new(download)));
+        }
+        shown.begin();
+        let (download, is_kept) = self.contexts.download(http, shown)?;
+        self.made_any.fetch_or(is_kept, Ordering::Relaxed);
+        shown.done();
         Ok(Made::Download(Arc::new(download)))
     }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{OpenTreeFlags, open_tree};
@@ -63,6 +64,7 @@ struct Held<'a> {
 
 impl<'s> Solver<'s> {
     pub(crate) fn look_run(&self, id: StepId, step: &RunStep, inputs: &Inputs) -> Result<Looked, StepError> {
+        self.commands.fetch_sub(1, Ordering::Relaxed);
         self.refuse_not_allowed(step)?;
         let below = layers(step.on, inputs)?;
         let (mut mounts, mut contents) = (Vec::new(), Vec::new());
@@ -259,6 +261,7 @@ impl<'s> Solver<'s> {
             defaults: RunDefaults { network, ..self.request.run.clone() },
             privileged: step.security == Security::Insecure,
             platform: step.platform.clone(),
+            more: self.commands.load(Ordering::Relaxed) > 0,
         }
     }
 
@@ -275,7 +278,7 @@ impl<'s> Solver<'s> {
             Files::Layers(layers) if !layers.chains.is_empty() => {
                 self.pull(layers)?;
                 // It keeps the layers while the command runs, and takes what it writes.
-                let draft = Draft::new(self, &layers.chains)?;
+                let draft = Draft::new(self, None, &layers.chains)?;
                 let mounted = if read_only {
                     let beneath = (!beneath.is_empty()).then(|| Path::new(beneath));
                     self.store.mount_image(&layers.chains, MountImage { id_maps: None, floor: Floor::Bare, beneath })?

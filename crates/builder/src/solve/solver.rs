@@ -1,7 +1,7 @@
 //! One step at a time: whether its result is known, and how it is made.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use disk::Home;
@@ -50,6 +50,8 @@ pub(crate) struct Solver<'a> {
     pub(crate) made_any: AtomicBool,
     /// Stages' files, mounted when they were first looked into.
     pub(crate) trees: Mutex<HashMap<ChainId, Arc<Tree>>>,
+    /// Commands that were not looked at yet.
+    pub(crate) commands: AtomicUsize,
     /// Drafts that are not needed any more, and whose files are still there.
     pub(crate) ended: &'a Mutex<Vec<ContainerId>>,
     /// Images whose layers are here.
@@ -305,7 +307,8 @@ impl Solver<'_> {
             return Ok(Made::Layers(layers));
         }
         self.pull(below)?;
-        let draft = Draft::new(self, &below.chains)?;
+        let ready = matches!(self.plan.steps[id.0].what, What::Run(_)).then(|| self.machine.draft_for_command());
+        let draft = Draft::new(self, ready.flatten(), &below.chains)?;
         shown.begin();
         let times = work(&draft.id)?;
         if self.is_cancelled() {
@@ -364,8 +367,12 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(solver: &Solver<'a>, layers: &[ChainId]) -> Result<Draft<'a>, StepError> {
-        let id = solver.session.draft_id()?;
+    pub(crate) fn new(
+        solver: &Solver<'a>,
+        id: Option<ContainerId>,
+        layers: &[ChainId],
+    ) -> Result<Draft<'a>, StepError> {
+        let id = id.map_or_else(|| solver.session.draft_id(), Ok)?;
         let draft = Draft { store: solver.store, ended: solver.ended, id };
         draft.store.draft_on(&draft.id, layers, solver.session.name())?;
         Ok(draft)

@@ -395,6 +395,7 @@ fn what_is_not_there_is_told_before_anything_runs() {
     let (error, _) = site.build("# syntax=evil/frontend\nFROM scratch\n").unwrap_err();
     expect!["syntax evil/frontend: only the language of docker/dockerfile is read here; leave the line out if the file is written in it"].assert_eq(&error.to_string());
     assert!(error.excerpt().contains("   1 | >>> # syntax=evil/frontend\n"), "{}", error.excerpt());
+    site.build("# syntax=mirror.example:5000/hub/docker/dockerfile:1.9-labs\nFROM scratch\n").unwrap();
     let request = Request { dockerfile: Dockerfile::InContext("Dockerfile".into()), ..site.request("") };
     expect!["failed to read dockerfile: open Dockerfile: no such file or directory"]
         .assert_eq(&site.build_of(&request).unwrap_err().0.to_string());

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::time::Duration;
 
 use builder::{Fetched, Machine as _, Validators};
 use registry::client::KnownFile;
@@ -12,6 +13,8 @@ use crate::error::Error;
 
 /// A server that sends without end does not fill the disk.
 const MOST_BYTES: u64 = 32 << 30;
+/// How often it is looked whether the build is still wanted.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Downloads `url`, unless it is still what the server said `known` of.
 pub(super) fn fetch(
@@ -23,15 +26,12 @@ pub(super) fn fetch(
 ) -> Result<Option<Fetched>, Error> {
     let session = tools.session()?;
     let failed = |e| Error::Other(format!("failed to load {}", shown(url)), Box::new(e));
-    session.run(async {
+    session.run(unless_interrupted(tools, async {
         let known = KnownFile { etag: known.etag.as_deref(), modified: known.modified.as_deref() };
         let Some(mut body) = session.client().file(url, &known).await.map_err(failed)? else { return Ok(None) };
         let (mut done, total) = (0_u64, body.total_bytes.unwrap_or_default());
         on(done, total);
         while let Some(bytes) = body.chunk().await.map_err(failed)? {
-            if tools.is_interrupted() {
-                return Err(Error::Invalid(format!("{} was interrupted", shown(url))));
-            }
             done = done.saturating_add(bytes.len() as u64);
             if done > MOST_BYTES {
                 return Err(Error::Invalid(format!("{} sends more than {} GiB", shown(url), MOST_BYTES >> 30)));
@@ -44,7 +44,20 @@ pub(super) fn fetch(
         }
         let validators = Validators { etag: body.etag.clone(), modified: body.modified.clone() };
         Ok(Some(Fetched { file_name: body.file_name.clone(), modified_s: body.modified_s, validators }))
-    })
+    }))
+}
+
+/// Ends when nobody wants the build any more, whatever the server does.
+async fn unless_interrupted<T>(tools: &Tools<'_>, what: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let interrupted = async {
+        while !tools.is_interrupted() {
+            tokio::time::sleep(GLANCE).await;
+        }
+    };
+    tokio::select! {
+        done = what => done,
+        () = interrupted => Err(Error::Invalid("context canceled".into())),
+    }
 }
 
 /// Without what may be a secret in it.

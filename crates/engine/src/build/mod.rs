@@ -1,6 +1,6 @@
 //! `build`: what the builder needs of the engine, and what becomes of a build's result.
 //!
-//! - `run.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
+//! - `run.rs`, `errands.rs`, `mounts.rs`, `stubs.rs`, `agent.rs` are a command of a Dockerfile: an errand on a draft of the build, see [`monitor::Whose`].
 //! - `image.rs`, `fetch.rs`, `git.rs`, [`layout`] bring in what is elsewhere; [`keyring`] holds keys for it.
 //! - [`attest`] says how images were made and what is in them; [`exchange`] is the build cache of other machines.
 //! - [`finish`] makes images of what was built; [`output`] are its other ways out.
@@ -8,6 +8,7 @@
 mod agent;
 pub mod attest;
 pub mod cache;
+mod errands;
 pub mod exchange;
 mod fetch;
 pub mod finish;
@@ -37,6 +38,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::registry::{Session, Settings};
 
+pub use errands::Errands;
 pub use git::GIT;
 
 /// What a build asks, done with what the engine has.
@@ -47,6 +49,8 @@ pub struct Tools<'a> {
     pub registries: &'a Settings,
     /// What of the user's surroundings the program git is given: where it finds its own programs, keys and agents.
     pub git_env: &'a [(String, String)],
+    /// None at first.
+    pub errands: Errands,
     /// Somebody does not want the build any more.
     pub interrupted: &'a AtomicBool,
 }
@@ -71,6 +75,10 @@ impl Machine for Tools<'_> {
         exchange::find(self, name, platform).map_err(told)
     }
 
+    fn draft_for_command(&self) -> Option<ContainerId> {
+        self.errands.promise()
+    }
+
     fn run(
         &self,
         id: &ContainerId,
@@ -78,7 +86,7 @@ impl Machine for Tools<'_> {
         out: &mut (dyn FnMut(Stream, &[u8]) + Send),
         cancelled: &(dyn Fn() -> bool + Sync),
     ) -> Result<Ended, MachineError> {
-        run::run(self.host, id, run, out, cancelled).map_err(told)
+        run::run(self, id, run, out, cancelled).map_err(told)
     }
 
     fn fetch(

@@ -1,7 +1,7 @@
 //! A command of a Dockerfile: an errand on a draft, owned by a monitor like any container, seen by nobody.
 //!
 //! ```text
-//! monitor spawned -> draft mounted, mount points noted -> records, bundle -> "start", with the mounts -> output, end
+//! monitor spawned, or there already -> draft mounted, mount points noted -> records, bundle -> "start", with the mounts -> output, end
 //!     -> mount points taken away again; the draft stays
 //! ```
 
@@ -28,6 +28,7 @@ use spec::id::ContainerId;
 use spec::network::Attachment;
 use spec::resources::Resources;
 
+use super::Tools;
 use super::mounts::{self, Made};
 use super::stubs::Stubs;
 use crate::bundle::{self, Facts};
@@ -50,18 +51,21 @@ const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 /// # Errors
 /// It could not be started for a reason that is not the command's own.
 pub(super) fn run(
-    host: &Host,
+    tools: &Tools<'_>,
     id: &ContainerId,
     run: Run,
     out: &mut (dyn FnMut(Stream, &[u8]) + Send),
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Result<Ended, Error> {
+    let (host, more) = (tools.host, run.more);
     let (mode, networks) = network(host, &run.defaults)?;
     let config = config(id, &run, mode)?;
-    // It gets up while the rest is made.
-    let berth = berth(host, id)?;
-    let spawned = berth.spawn(&host.home, id, Whose::Errand, visit::ahead(&config.host));
-    let spawned = spawned.map_err(Error::other(SPAWNING))?;
+    let ahead = visit::ahead(&config.host);
+    let spawned = match tools.errands.take(id) {
+        Some(spawned) => spawned,
+        // It gets up while the rest is made.
+        None => berth(host, id)?.spawn(&host.home, id, Whose::Errand, ahead).map_err(Error::other(SPAWNING))?,
+    };
     let rootfs = host.store.mount(id, store::Mount { id_maps: None });
     let rootfs = rootfs.map_err(Error::other("mounting the step's files"))?;
     let made = mounts::make(host, run.mounts)?;
@@ -71,8 +75,14 @@ pub(super) fn run(
     let Placed { bundle, given } = place(host, &config, &settings, (run.env, made.mounts))?;
     let stubs = Stubs::look(rootfs.as_fd(), bundle.mounts.iter().map(|mount| mount.target.as_path()));
     let records = host.home.errand(id);
-    let ended = begin(host, spawned, (&config, &settings), &bundle, (&rootfs, given))
-        .and_then(|(client, stream)| follow(&client, &stream, out, cancelled));
+    let ended = begin(host, spawned, (&config, &settings), &bundle, (&rootfs, given)).and_then(|(client, stream)| {
+        if more {
+            tools.errands.prepare(host, ahead)?;
+        }
+        let ended = follow(&client, &stream, out, cancelled);
+        tools.errands.leave(client);
+        ended
+    });
     stubs.remove(rootfs.as_fd());
     remove_tree(&records).map_err(Error::io("removing the command's records"))?;
     ended
@@ -249,7 +259,7 @@ fn begin(
         detach_keys: DetachKeys::default(),
     };
     visit::ask(&client, &Ask::Attach(attach), Some(&its))?;
-    visit::ask(&client, &Ask::Wait(Until::Removed), None)?;
+    visit::ask(&client, &Ask::Wait(Until::NextExit), None)?;
     let mut words = vec![Given::Root];
     let mut fds: Vec<BorrowedFd<'_>> = vec![rootfs.as_fd()];
     for (what, tree) in &given {
@@ -261,7 +271,7 @@ fn begin(
     Ok((client, ours))
 }
 
-/// Passes its output on until it has ended and nothing is left of it.
+/// Passes its output on until it has ended, and nobody writes to its draft any more.
 fn follow(
     client: &Client,
     stream: &OwnedFd,

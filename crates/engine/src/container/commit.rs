@@ -13,7 +13,6 @@ use spec::reference::Reference;
 use super::{find, visit};
 use crate::error::Error;
 use crate::host::Host;
-use crate::image::change;
 
 /// What is said of the new image.
 #[derive(Clone, Debug)]
@@ -78,8 +77,8 @@ fn pause(host: &Host, id: &ContainerId) -> Result<Option<Client>, Error> {
 }
 
 fn image_config(container: &Config, below: ImageConfig, request: &Commit) -> Result<ImageConfig, Error> {
-    let mut config = run_config(container);
-    change::apply_all(&mut config, &request.changes)?;
+    let mut config =
+        builder::change(run_config(container), &request.changes).map_err(|why| Error::Invalid(why.message))?;
     // Cleared both, it would have nothing to run (moby `merge`).
     if config.entrypoint.is_none() && config.cmd.is_none() {
         config.cmd.clone_from(&container.cmd);

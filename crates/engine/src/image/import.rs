@@ -8,7 +8,6 @@ use spec::image::{History, ImageConfig};
 use spec::platform::Platform;
 use spec::reference::Reference;
 
-use super::change;
 use crate::error::Error;
 use crate::host::Host;
 
@@ -40,7 +39,7 @@ pub fn import(host: &Host, tar: impl Read + Send, request: Import) -> Result<Ima
         history: vec![History { created, comment: Some(request.message), ..History::default() }],
         ..ImageConfig::default()
     };
-    change::apply_all(&mut config.config, &request.changes)?;
+    config.config = builder::change(config.config, &request.changes).map_err(|why| Error::Invalid(why.message))?;
     let id = host.store.import(tar, config, request.reference.as_ref())?;
     if let Some(reference) = &request.reference {
         host.note_image(&id, Some(reference), ImageAct::Tag);

@@ -1,7 +1,6 @@
 //! What is done with images, one verb a file.
 
 pub mod bundled;
-pub(crate) mod change;
 pub mod history;
 pub mod import;
 pub mod list;

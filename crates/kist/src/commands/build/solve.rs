@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicBool;
 
 use builder::progress::{Progress, Warning};
 use engine::Host;
-use engine::build::Tools;
 use engine::build::history::{self, Past};
+use engine::build::{Errands, Tools};
 use serde_json::{Map, Value, json};
 
 use super::call::{self, Call};
@@ -93,7 +93,9 @@ fn look(cli: &Cli, args: &Args) -> Result<Look, Report> {
 fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call, Look)) -> Result<u8, Report> {
     let request = request::request(cli, args, inputs, &Agents::default())?;
     let (registries, environment) = (cli.registries(), cli.environment());
-    let tools = Tools { host, registries: &registries, git_env: &environment, interrupted: &AtomicBool::new(false) };
+    let interrupted = &AtomicBool::new(false);
+    let tools =
+        Tools { host, registries: &registries, git_env: &environment, interrupted, errands: Errands::default() };
     let display = Display::start(look);
     let sender = display.sender();
     let answered = call::answer(call, host, &tools, &request, &move |event| drop(sender.send(event)));
@@ -121,7 +123,8 @@ fn build(
         environment.retain(|(name, _)| name != "SSH_AUTH_SOCK");
         environment.push(("SSH_AUTH_SOCK".into(), socket.display().to_string()));
     }
-    let tools = Tools { host, registries: &registries, git_env: &environment, interrupted };
+    let tools =
+        Tools { host, registries: &registries, git_env: &environment, interrupted, errands: Errands::default() };
     let (started, id) = (now(), random_id());
     let display = Display::start(look);
     let sender = display.sender();

@@ -1,7 +1,7 @@
 //! Builds that die.
 
 use rustix::process::Signal;
-use testkit::{Fault, Faults, for_each_fault, for_each_kill};
+use testkit::{Bend, Fault, Faults, Registry, for_each_fault, for_each_kill};
 
 use super::*;
 
@@ -46,6 +46,22 @@ fn a_build_that_is_interrupted_says_so_and_leaves_nothing() {
         assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
         kist.assert_clean();
     }
+}
+
+#[test]
+fn a_download_that_is_interrupted_leaves_nothing() {
+    let (kist, server) = (crate::on_this_computer(), Registry::start());
+    let blob = server.put_blob("files", "slow");
+    server.bend("GET", "/files/blobs", 1, Bend::Stall(1));
+    let text = format!("FROM scratch\nADD http://{}/v2/files/blobs/{blob} /\n", server.address());
+    let dir = context(&kist, "ctx", &[("Dockerfile", &text)]);
+    let running = kist.spawn(&["build", "--progress", "plain", &dir]);
+    kist.wait_until("the server is asked", |_| server.count("GET", "/files/blobs") == 1);
+    running.signal(Signal::INT);
+    let out = running.wait();
+    assert_eq!(out.code, 130, "{}", out.stderr);
+    assert!(out.stderr.contains("CANCELED"), "{}", out.stderr);
+    assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
 }
 
 #[test]

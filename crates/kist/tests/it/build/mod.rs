@@ -2,6 +2,7 @@
 
 mod cache;
 mod deaths;
+mod debian;
 mod epoch;
 mod errors;
 mod inputs;

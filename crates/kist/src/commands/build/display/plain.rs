@@ -129,14 +129,15 @@ impl Plain {
             }
             text.extend_from_slice(format!("#{} {}\n", step.index, step.vertex.name).as_bytes());
         }
-        let is_open = self.statuses(digest, step, text);
+        self.statuses(digest, step, text);
         for warning in &step.warnings[step.warned..] {
             text.extend_from_slice(format!("#{} WARN: {warning}\n", step.index).as_bytes());
         }
         step.warned = step.warnings.len();
         logs(step, text);
         self.current = Some(digest.clone());
-        if step.is_completed() && !is_open {
+        // A part that was cut off ends with it.
+        if step.is_completed() {
             self.current = None;
             end(step, text);
         }
@@ -153,9 +154,7 @@ impl Plain {
         text.extend_from_slice(format!("#{} ...\n", old.index).as_bytes());
     }
 
-    /// Whether one of them goes on.
-    fn statuses(&mut self, digest: &Digest, step: &mut Step, text: &mut Vec<u8>) -> bool {
-        let mut is_open = false;
+    fn statuses(&mut self, digest: &Digest, step: &mut Step, text: &mut Vec<u8>) {
         let updated = std::mem::take(&mut step.updated);
         for status in step.statuses.iter().filter(|status| updated.contains(&status.id)) {
             let key = (digest.clone(), status.id.clone());
@@ -181,13 +180,10 @@ impl Plain {
             }
             if status.completed.is_some() {
                 line.push_str(" done");
-            } else {
-                is_open = true;
             }
             line.push('\n');
             text.extend_from_slice(line.as_bytes());
         }
-        is_open
     }
 }
 
@@ -242,7 +238,7 @@ fn end(step: &mut Step, text: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use builder::progress::{Log, Progress, Vertex};
+    use builder::progress::{Log, Progress, Status, Vertex};
     use expect_test::expect;
 
     use super::*;
@@ -314,5 +310,25 @@ mod tests {
             ------
         "##]]
         .assert_eq(&text);
+    }
+
+    #[test]
+    fn a_step_ends_with_parts_that_were_cut_off() {
+        let (mut trace, mut plain) = (Trace::new(6, false), Plain::default());
+        let vertex_of = Digest::sha256(b"one");
+        let part = Status {
+            vertex: vertex_of,
+            id: "downloading".into(),
+            current: 1,
+            total: 4,
+            started: Some(at(0)),
+            completed: None,
+            at: at(1),
+        };
+        for event in [vertex("one", None, None), Progress::Status(part), vertex("one", Some(2), Some("cut"))] {
+            trace.learn(event);
+        }
+        let text = plain.draw(&mut trace);
+        assert!(text.ends_with("#1 one\n#1 downloading 1B / 4B\n#1 ERROR: cut\n"), "{text}");
     }
 }
