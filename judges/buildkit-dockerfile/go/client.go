@@ -9,7 +9,6 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
-	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -166,9 +165,6 @@ func (c *Client) start(ctx context.Context, cmd *command, status chan *SolveStat
 	stderr, err := process.StderrPipe()
 	if err != nil {
 		return nil, err
-	}
-	if os.Getenv("KIST_JUDGE_SHOW") != "" {
-		fmt.Fprintln(os.Stderr, process.Args)
 	}
 	if err := process.Start(); err != nil {
 		return nil, err
