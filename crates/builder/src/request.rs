@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use spec::digest::{ChainId, Digest};
+use spec::digest::{ChainId, DiffId, Digest};
 use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::time::Time;
@@ -200,6 +200,8 @@ pub struct DoneStep {
     pub keys: Vec<Digest>,
     /// All its files: its layers, lowest first.
     pub chains: Vec<ChainId>,
+    /// The layer it wrote, as a cache of elsewhere says, which is not here.
+    pub absent: Option<DiffId>,
     /// Secrets that its command mounts, whether they were given or not.
     pub secrets: Vec<Mention>,
     /// Agents that its command mounts.

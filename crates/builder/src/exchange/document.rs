@@ -17,6 +17,8 @@ const FORMAT: u32 = 1;
 pub struct Cache {
     /// None: the step wrote nothing.
     records: BTreeMap<Digest, Option<Layer>>,
+    /// Layers that steps wrote, and that are not in the cache: enough to know what follows them.
+    absent: BTreeMap<Digest, DiffId>,
 }
 
 /// A layer as the cache has it.
@@ -51,6 +53,16 @@ struct Document {
     format: u32,
     layers: Vec<Layer>,
     records: Vec<Record>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    absent: Vec<Absent>,
+}
+
+/// A step whose layer is not in the cache.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Absent {
+    pub(super) key: Digest,
+    pub(super) diff_id: DiffId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -63,7 +75,13 @@ struct Record {
 impl Cache {
     /// Of these records. For a key that is there twice the last counts.
     pub fn of(records: impl IntoIterator<Item = (Digest, Option<Layer>)>) -> Cache {
-        Cache { records: records.into_iter().collect() }
+        Cache { records: records.into_iter().collect(), absent: BTreeMap::new() }
+    }
+
+    /// With these layers that are not in it.
+    #[must_use]
+    pub fn without(self, absent: impl IntoIterator<Item = (Digest, DiffId)>) -> Cache {
+        Cache { absent: absent.into_iter().collect(), ..self }
     }
 
     /// What a step made. None: that is not known; none in it: it wrote nothing.
@@ -72,10 +90,22 @@ impl Cache {
         self.records.get(key).map(Option::as_ref)
     }
 
+    /// What a step wrote that is not in the cache.
+    #[must_use]
+    pub fn absent(&self, key: &Digest) -> Option<&DiffId> {
+        self.absent.get(key)
+    }
+
+    /// By what steps are known that wrote this.
+    pub fn keys_of<'a>(&'a self, wrote: &'a DiffId) -> impl Iterator<Item = &'a Digest> {
+        let layers = self.records.iter().filter_map(|(key, layer)| Some((key, &layer.as_ref()?.diff_id)));
+        layers.chain(&self.absent).filter(move |(_, diff_id)| *diff_id == wrote).map(|(key, _)| key)
+    }
+
     /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
+        self.records.is_empty() && self.absent.is_empty()
     }
 
     /// The layers, each once, in the order of their DiffIDs.
@@ -99,6 +129,7 @@ impl Cache {
             format: FORMAT,
             records: self.records.iter().map(record).collect(),
             layers: layers.iter().map(|layer| (*layer).clone()).collect(),
+            absent: absent_of(&self.absent),
         };
         serde_json::to_vec(&document).expect("texts and numbers in structs and lists are always JSON")
     }
@@ -116,7 +147,7 @@ impl Cache {
         if format != FORMAT {
             return Err(DocumentError::Format(format));
         }
-        let Document { layers, records, .. } = serde_json::from_slice(bytes)?;
+        let Document { layers, records, absent, .. } = serde_json::from_slice(bytes)?;
         layers.iter().try_for_each(check)?;
         let mut read = BTreeMap::new();
         for Record { key, layer } in records {
@@ -127,7 +158,7 @@ impl Cache {
                 return Err(DocumentError::Contradiction("a step is there twice"));
             }
         }
-        Ok(Cache { records: read })
+        Ok(Cache { records: read, absent: read_absent(absent)? })
     }
 
     /// The manifest that names the document and the layers, so that a registry keeps them.
@@ -144,6 +175,18 @@ impl Cache {
     }
 }
 
+pub(super) fn absent_of(absent: &BTreeMap<Digest, DiffId>) -> Vec<Absent> {
+    absent.iter().map(|(key, diff_id)| Absent { key: key.clone(), diff_id: diff_id.clone() }).collect()
+}
+
+pub(super) fn read_absent(absent: Vec<Absent>) -> Result<BTreeMap<Digest, DiffId>, DocumentError> {
+    let read = absent.into_iter().map(|Absent { key, diff_id }| {
+        check_diff_id(&diff_id)?;
+        Ok((key, diff_id))
+    });
+    read.collect()
+}
+
 /// What a layer is packed as, one of those that the store takes.
 fn check(layer: &Layer) -> Result<(), DocumentError> {
     let kind = media::oci_layer(&layer.blob.media_type);
@@ -151,7 +194,11 @@ fn check(layer: &Layer) -> Result<(), DocumentError> {
     if !is_layer {
         return Err(DocumentError::Contradiction("a layer is of a type that is no layer's"));
     }
-    if layer.diff_id.0.algorithm() != Algorithm::Sha256 {
+    check_diff_id(&layer.diff_id)
+}
+
+fn check_diff_id(diff_id: &DiffId) -> Result<(), DocumentError> {
+    if diff_id.0.algorithm() != Algorithm::Sha256 {
         return Err(DocumentError::Contradiction("a layer is known by another digest than SHA-256"));
     }
     Ok(())
@@ -231,9 +278,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(records in proptest::collection::btree_map("[a-d]{1,2}", proptest::option::of("[a-c]"), 0..8)) {
+        fn what_is_written_is_read(
+            records in proptest::collection::btree_map("[a-d]{1,2}", proptest::option::of("[a-c]"), 0..8),
+            absent in proptest::collection::btree_map("[e-g]{1,2}", "[a-c]", 0..4),
+        ) {
             let records = records.iter().map(|(name, text)| (key(name), text.as_deref().map(layer)));
-            let cache = Cache::of(records);
+            let absent = absent.iter().map(|(name, text)| (key(name), layer(text).diff_id));
+            let cache = Cache::of(records).without(absent);
             prop_assert_eq!(Cache::parse(&cache.to_bytes()).unwrap(), cache);
         }
 

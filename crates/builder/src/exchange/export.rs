@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use spec::digest::{ChainId, DiffId, Digest};
 use spec::image::Descriptor;
-use store::{PackError, Store, StoreError};
+use store::{PackError, StepRecord, Store, StoreError};
 
 use super::document::{Cache, Layer};
 use crate::{Built, Max};
@@ -48,8 +48,19 @@ impl ExportError {
 pub struct Step {
     /// All keys it is known by.
     pub keys: Vec<Digest>,
-    /// Its layer; none: it wrote nothing.
-    pub layer: Option<(ChainId, DiffId)>,
+    /// What it wrote.
+    pub wrote: Wrote,
+}
+
+/// What a step wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrote {
+    /// Nothing.
+    Nothing,
+    /// A layer, which goes into the cache.
+    Layer(ChainId, DiffId),
+    /// A layer that stays where it is.
+    Absent(DiffId),
 }
 
 /// Where a cache goes.
@@ -67,7 +78,7 @@ pub trait Sink {
     fn finish(&mut self, cache: &Cache) -> Result<(), ExportError>;
 }
 
-/// The steps of a build whose results are here: of the result alone, or of all stages. Steps of which no layer came are in both.
+/// The steps of a build, with the layers of the result alone, or of all stages.
 ///
 /// # Errors
 /// [`StoreError`].
@@ -83,16 +94,21 @@ pub fn steps(store: &Store, built: &Built, how_much: Max) -> Result<Vec<Step>, S
     let mut steps: BTreeMap<Vec<Digest>, Step> = BTreeMap::new();
     for made in built.variants.iter().flat_map(|variant| &variant.steps) {
         let Some(key) = made.keys.first() else { continue };
-        // What is known of it may have been pruned meanwhile.
-        let Some(record) = store.step(key)? else { continue };
-        let layer = record.layer.map(|layer| (layer.chain, layer.diff_id));
-        if how_much == Max::Min && layer.as_ref().is_some_and(|(chain, _)| !result.contains(chain)) {
-            continue;
-        }
-        let others = layer.as_ref().and_then(|(chain, _)| by_layer.get(chain));
+        let (wrote, others) = match (store.step(key)?, &made.absent) {
+            (Some(StepRecord { layer: None, .. }), _) => (Wrote::Nothing, None),
+            (Some(StepRecord { layer: Some(layer), .. }), _) => {
+                let others = by_layer.get(&layer.chain);
+                let goes = how_much == Max::Max || result.contains(&layer.chain);
+                let absent = Wrote::Absent(layer.diff_id.clone());
+                (if goes { Wrote::Layer(layer.chain, layer.diff_id) } else { absent }, others)
+            }
+            (None, Some(diff_id)) => (Wrote::Absent(diff_id.clone()), None),
+            // What was known of it was pruned meanwhile.
+            (None, None) => continue,
+        };
         let keys: BTreeSet<&Digest> = made.keys.iter().chain(others.into_iter().flatten()).collect();
         let keys: Vec<Digest> = keys.into_iter().cloned().collect();
-        steps.insert(keys.clone(), Step { keys, layer });
+        steps.insert(keys.clone(), Step { keys, wrote });
     }
     Ok(steps.into_values().collect())
 }
@@ -103,11 +119,15 @@ pub fn steps(store: &Store, built: &Built, how_much: Max) -> Result<Vec<Step>, S
 /// [`ExportError`]; then the cache that was there before is still whole.
 pub fn export(steps: &[Step], sink: &mut dyn Sink) -> Result<(), ExportError> {
     let mut packed: BTreeMap<&DiffId, Descriptor> = BTreeMap::new();
-    let mut records = Vec::new();
+    let (mut records, mut absent) = (Vec::new(), Vec::new());
     for step in steps {
-        let layer = match &step.layer {
-            None => None,
-            Some((chain, diff_id)) => {
+        let layer = match &step.wrote {
+            Wrote::Nothing => None,
+            Wrote::Absent(diff_id) => {
+                absent.extend(step.keys.iter().map(|key| (key.clone(), diff_id.clone())));
+                continue;
+            }
+            Wrote::Layer(chain, diff_id) => {
                 let blob = match packed.get(diff_id) {
                     Some(blob) => blob.clone(),
                     None => packed.entry(diff_id).or_insert(sink.layer(chain, diff_id)?).clone(),
@@ -117,12 +137,15 @@ pub fn export(steps: &[Step], sink: &mut dyn Sink) -> Result<(), ExportError> {
         };
         records.extend(step.keys.iter().map(|key| (key.clone(), layer.clone())));
     }
-    sink.finish(&Cache::of(records))
+    sink.finish(&Cache::of(records).without(absent))
 }
 
 /// The same steps by each of their keys, for an image's config.
 #[must_use]
 pub fn by_key(steps: &[Step]) -> BTreeMap<Digest, Option<DiffId>> {
-    let layer = |step: &Step| step.layer.as_ref().map(|(_, diff_id)| diff_id.clone());
+    let layer = |step: &Step| match &step.wrote {
+        Wrote::Nothing => None,
+        Wrote::Layer(_, diff_id) | Wrote::Absent(diff_id) => Some(diff_id.clone()),
+    };
     steps.iter().flat_map(|step| step.keys.iter().map(move |key| (key.clone(), layer(step)))).collect()
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 
-use spec::digest::{ChainId, Digest};
+use spec::digest::{ChainId, DiffId, Digest};
 use spec::image::Descriptor;
 use store::{LoadError, LoneLayer, StepLayer, StepRecord, Store};
 
@@ -76,6 +76,18 @@ impl<'a> Imported<'a> {
             return Ok(Some(record));
         }
         Ok(None)
+    }
+
+    /// What the step of this key wrote that no cache has.
+    pub fn absent(&self, key: &Digest) -> Option<&DiffId> {
+        let bad = self.bad.lock().unwrap_or_else(PoisonError::into_inner);
+        let good = self.caches.iter().enumerate().filter(|(number, _)| !bad.contains(number));
+        good.map(|(_, foreign)| foreign).find_map(|foreign| foreign.cache.absent(key))
+    }
+
+    /// By what else steps are known that wrote this.
+    pub fn keys_of<'b>(&'b self, wrote: &'b DiffId) -> impl Iterator<Item = &'b Digest> {
+        self.caches.iter().flat_map(|foreign| foreign.cache.keys_of(wrote))
     }
 
     fn bring(&self, foreign: &Foreign, layer: &Layer, below: Option<&ChainId>) -> Result<StepLayer, Failed> {

@@ -17,5 +17,5 @@ pub mod inline;
 mod tests;
 
 pub use document::{Cache, DocumentError, Layer};
-pub use export::{ExportError, Sink, Step, export};
+pub use export::{ExportError, Sink, Step, Wrote, export};
 pub use import::{Blobs, Foreign, Imported};

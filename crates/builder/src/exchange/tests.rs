@@ -21,11 +21,15 @@ fn key(text: &str) -> Digest {
     Digest::sha256(text.as_bytes())
 }
 
+fn wrote((chain, diff_id): &(ChainId, DiffId)) -> Wrote {
+    Wrote::Layer(chain.clone(), diff_id.clone())
+}
+
 fn steps(layers: &[(ChainId, DiffId)]) -> Vec<Step> {
     vec![
-        Step { keys: vec![key("one")], layer: Some(layers[0].clone()) },
-        Step { keys: vec![key("two"), key("two too")], layer: Some(layers[1].clone()) },
-        Step { keys: vec![key("nothing")], layer: None },
+        Step { keys: vec![key("one")], wrote: wrote(&layers[0]) },
+        Step { keys: vec![key("two"), key("two too")], wrote: wrote(&layers[1]) },
+        Step { keys: vec![key("nothing")], wrote: Wrote::Nothing },
     ]
 }
 

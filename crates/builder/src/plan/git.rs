@@ -122,4 +122,15 @@ mod tests {
         );
         assert!(parse("https://h/b.git?x=1").is_err());
     }
+
+    #[test]
+    fn a_commit_is_the_one_it_must_be() {
+        let check = |wanted: &str, is: Result<(), &str>| {
+            let checkout = parse(&format!("https://h/b.git?commit={wanted}")).unwrap().unwrap();
+            assert_eq!(checkout.is_of("abc123"), is.map_err(str::to_owned));
+        };
+        check("abc", Ok(()));
+        check("abd", Err("expected checksum to match abd, got abc123"));
+        check("main", Err("invalid checksum main for Git URL, expected hex commit hash"));
+    }
 }

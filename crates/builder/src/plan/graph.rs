@@ -110,6 +110,9 @@ impl Checkout {
     /// Whether the commit that came is the one it must be.
     pub(crate) fn is_of(&self, commit: &str) -> Result<(), String> {
         match &self.checksum {
+            Some(text) if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                Err(format!("invalid checksum {text} for Git URL, expected hex commit hash"))
+            }
             Some(wanted) if !commit.starts_with(wanted) => {
                 Err(format!("expected checksum to match {wanted}, got {commit}"))
             }

@@ -140,7 +140,9 @@ impl Work<'_, '_> {
 
     fn look(&self, id: StepId, inputs: &Inputs) -> Result<Looked, StepError> {
         let looked = self.solver.look(id, inputs);
-        if let Err(error) = &looked {
+        if let Err(error) = &looked
+            && !self.solver.is_absent_needed()
+        {
             self.solver.shown(id).failed(&error.message);
         }
         looked
@@ -184,7 +186,10 @@ impl Work<'_, '_> {
     fn fail(&self, id: StepId, error: StepError) {
         let told = self.told(id, error);
         self.lock().failed.get_or_insert(told);
-        self.solver.cancelled.store(true, Ordering::Relaxed);
+        // What others are about will be used when all begins again.
+        if !self.solver.is_absent_needed() {
+            self.solver.cancelled.store(true, Ordering::Relaxed);
+        }
         self.changed.notify_all();
     }
 

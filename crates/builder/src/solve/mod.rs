@@ -73,7 +73,7 @@ pub fn build(
     let warn = |text: &str| foreign::warn(report, text);
     let known = Imported::new(store, caches, &warn);
     let ended = Mutex::default();
-    let solver = Solver {
+    let mut solver = Solver {
         home,
         store,
         machine,
@@ -84,6 +84,8 @@ pub fn build(
         plan: &plan,
         source: &loaded.source,
         known: &known,
+        absent_will_do: true,
+        absent_needed: AtomicBool::new(false),
         keys: plan.steps.iter().map(|_| Mutex::default()).collect(),
         digests: digests(&plan),
         cancelled: AtomicBool::new(false),
@@ -93,7 +95,14 @@ pub fn build(
         ended: &ended,
         pulled: plan.steps.iter().map(|_| Mutex::new(false)).collect(),
     };
-    let built = finish(&solver);
+    let mut built = finish(&solver);
+    // What was made until then is known now, and what is missing must be made.
+    if solver.is_absent_needed() {
+        solver.absent_will_do = false;
+        solver.absent_needed = AtomicBool::new(false);
+        solver.cancelled = AtomicBool::new(false);
+        built = finish(&solver);
+    }
     contexts.remember();
     for tree in solver.trees.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
         tree.remember();

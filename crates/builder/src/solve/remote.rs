@@ -154,6 +154,10 @@ impl Solver<'_> {
     /// Makes sure that layers are here before something is done with them: an image's come when they are first needed, and not at all
     /// when all results are known.
     pub(crate) fn pull(&self, layers: &Layers) -> Result<(), StepError> {
+        if layers.is_absent {
+            self.absent_needed.store(true, Ordering::Relaxed);
+            return Err(StepError::new("a layer that a build cache only names is needed"));
+        }
         let Some(id) = layers.of_image else { return Ok(()) };
         let What::Image(image) = &self.plan.steps[id.0].what else { return Ok(()) };
         let mut pulled = self.pulled[id.0].lock().unwrap_or_else(PoisonError::into_inner);

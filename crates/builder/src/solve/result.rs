@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
+use spec::digest::DiffId;
 use spec::image::{History, ImageConfig};
 
 use super::solver::{Layers, Made, Solver, StepError};
@@ -56,6 +57,7 @@ impl Solver<'_> {
             inputs: step.what.inputs().iter().map(|input| self.digests[input.0].clone()).collect(),
             keys: self.keys[id.0].lock().unwrap_or_else(PoisonError::into_inner).clone(),
             chains: layers_of(Some(id), made).chains,
+            absent: absent(self.plan, id, made),
             secrets,
             agents,
             lines: step.span.as_ref().map(|span| (span.first_line, span.last_line)),
@@ -139,6 +141,16 @@ fn below(what: &What) -> Option<Tree> {
         What::Copy(copy) => Some(copy.onto),
         What::Directory(directory) => Some(directory.on),
         What::Image(_) | What::Context(_) | What::Http(_) | What::Git(_) => None,
+    }
+}
+
+/// What a step wrote that is not here.
+fn absent(plan: &Plan, id: StepId, made: &[Made]) -> Option<DiffId> {
+    let layers = layers_of(Some(id), made);
+    if layers.is_absent && below(&plan.steps[id.0].what).is_some() && wrote(plan, id, made) {
+        layers.diffs.last().cloned()
+    } else {
+        None
     }
 }
 

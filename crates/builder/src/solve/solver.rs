@@ -36,6 +36,10 @@ pub(crate) struct Solver<'a> {
     pub(crate) source: &'a Source,
     /// What other machines' caches know.
     pub(crate) known: &'a Imported<'a>,
+    /// Whether a layer that they only name will do, as long as nobody needs it.
+    pub(crate) absent_will_do: bool,
+    /// Somebody needs it.
+    pub(crate) absent_needed: AtomicBool,
     /// What each step is known by in the cache, as far as it was looked for.
     pub(crate) keys: Vec<Mutex<Vec<Digest>>>,
     /// What each step is shown by.
@@ -70,6 +74,8 @@ pub(crate) struct Layers {
     pub(crate) diffs: Vec<DiffId>,
     /// They are an image's, which may not be here yet.
     pub(crate) of_image: Option<StepId>,
+    /// Some are known by name alone.
+    pub(crate) is_absent: bool,
 }
 
 /// What a look at a step tells.
@@ -135,6 +141,13 @@ impl Layers {
         layers.diffs.push(layer.diff_id.clone());
         layers
     }
+
+    fn with_absent(&self, diff_id: &DiffId) -> Layers {
+        let mut layers = Layers { of_image: None, is_absent: true, ..self.clone() };
+        layers.chains.push(ChainId::extend(self.chains.last(), diff_id));
+        layers.diffs.push(diff_id.clone());
+        layers
+    }
 }
 
 /// What a step needs, by its place.
@@ -147,6 +160,10 @@ impl Solver<'_> {
         self.report.step(self.digests[id.0].clone(), inputs, &step.name)
     }
 
+    pub(crate) fn is_absent_needed(&self) -> bool {
+        self.absent_needed.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed) || self.machine.is_interrupted()
     }
@@ -157,7 +174,7 @@ impl Solver<'_> {
         match &step.what {
             What::Image(image) => {
                 let diffs = self.diffs_of(id);
-                let layers = Layers { chains: image.chains.clone(), diffs, of_image: Some(id) };
+                let layers = Layers { chains: image.chains.clone(), diffs, of_image: Some(id), is_absent: false };
                 self.use_what_is_here(id, &image.chains);
                 Ok(Looked::Made(Made::Layers(layers)))
             }
@@ -193,6 +210,7 @@ impl Solver<'_> {
             ) => Err(StepError::new("what was to be done is not what the step is")),
         };
         match &made {
+            Err(_) if self.is_absent_needed() => {}
             Err(error) if self.is_cancelled() && error.output.is_empty() => shown.failed(CANCELED),
             Err(error) => shown.failed(&error.message),
             // Told by whoever made it.
@@ -228,7 +246,10 @@ impl Solver<'_> {
 
     /// A result that is known under one of these keys; it is known under all of them then.
     pub(crate) fn find(&self, id: StepId, keys: &[Digest], below: &Layers) -> Result<Option<Layers>, StepError> {
-        *self.keys[id.0].lock().unwrap_or_else(PoisonError::into_inner) = keys.to_vec();
+        let note = |all: Vec<Digest>| *self.keys[id.0].lock().unwrap_or_else(PoisonError::into_inner) = all;
+        // Who takes it over from other machines hands on all they know of it.
+        let with_theirs = |wrote| keys.iter().chain(self.known.keys_of(wrote)).cloned().collect();
+        note(keys.to_vec());
         if self.plan.steps[id.0].anew {
             return Ok(None);
         }
@@ -245,17 +266,26 @@ impl Solver<'_> {
             for key in &keys[..at] {
                 self.store.put_step(key, &record)?;
             }
+            if let Some(layer) = &record.layer {
+                note(with_theirs(&layer.diff_id));
+            }
             return Ok(Some(below.with(record.layer.as_ref())));
         }
-        Ok(None)
+        let absent = keys.iter().filter(|_| self.absent_will_do).find_map(|key| self.known.absent(key));
+        Ok(absent.map(|diff_id| {
+            note(with_theirs(diff_id));
+            below.with_absent(diff_id)
+        }))
     }
 
-    /// What another machine's cache knows under this key. Then its layer is here, and what is below it.
+    /// What another machine's cache knows under this key. Then its layer is here, if it wrote one, and what is below it.
     fn bring(&self, id: StepId, key: &Digest, below: &Layers) -> Result<Option<StepRecord>, StepError> {
         let name = &self.plan.steps[id.0].name;
         let Some(record) = self.known.step(key, name, below.chains.last())? else { return Ok(None) };
         self.made_any.store(true, Ordering::Relaxed);
-        self.pull(below)?;
+        if record.layer.is_some() {
+            self.pull(below)?;
+        }
         Ok(Some(record))
     }
 

@@ -8,6 +8,8 @@ use hyper::header::{
     CONTENT_DISPOSITION, CONTENT_LENGTH, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use hyper::{Method, StatusCode, Uri};
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::Client;
 use super::body::{Payload, next};
@@ -79,21 +81,26 @@ impl Client {
         if known.etag.is_some() && answer.header(ETAG) == known.etag {
             return Ok(None);
         }
-        let modified = text(LAST_MODIFIED).and_then(|text| {
-            let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-            parser.parse_timestamp(&text).ok()
-        });
         Ok(Some(FileBody {
             total_bytes: text(CONTENT_LENGTH).and_then(|text| text.parse().ok()),
             etag: text(ETAG),
             modified: text(LAST_MODIFIED),
-            modified_s: modified.map(jiff::Timestamp::as_second),
+            modified_s: text(LAST_MODIFIED).and_then(|text| seconds_of(&text)),
             file_name: text(CONTENT_DISPOSITION).and_then(|text| file_name(&text)),
             host: answer.host(),
             stall: wire.stall(),
             body: answer.body,
         }))
     }
+}
+
+/// A time in one of the three forms of RFC 9110, section 5.6.7; Go's servers write `UTC` in the second.
+fn seconds_of(text: &str) -> Option<i64> {
+    let usual = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true).parse_timestamp(text);
+    let plain = text.trim_end_matches(" GMT").trim_end_matches(" UTC");
+    let civil = |form| DateTime::strptime(form, plain).and_then(|time| TimeZone::UTC.to_timestamp(time));
+    let time = usual.or_else(|_| civil("%A, %d-%b-%y %H:%M:%S")).or_else(|_| civil("%a %b %e %H:%M:%S %Y"));
+    time.ok().map(jiff::Timestamp::as_second)
 }
 
 /// `attachment; filename="x"` (RFC 6266), without the form for other alphabets.
@@ -109,7 +116,7 @@ fn file_name(disposition: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::file_name;
+    use super::{file_name, seconds_of};
 
     #[test]
     fn a_servers_name_of_a_file_is_found() {
@@ -117,5 +124,18 @@ mod tests {
         assert_eq!(file_name("inline; FILENAME=x").as_deref(), Some("x"));
         assert_eq!(file_name("attachment; filename=\"\""), None);
         assert_eq!(file_name("attachment"), None);
+    }
+
+    #[test]
+    fn a_servers_times_have_three_forms() {
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 UTC",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            assert_eq!(seconds_of(text), Some(784_111_777), "{text}");
+        }
+        assert_eq!(seconds_of("yesterday"), None);
     }
 }
