@@ -134,9 +134,12 @@ impl Store {
         let before = self.record(&id)?;
         // An image that came by its manifest once keeps it when it comes again without.
         let manifest = plan.manifest.map(|(descriptor, _)| descriptor);
-        let manifest = manifest.or_else(|| before.and_then(|before| before.manifest));
+        let manifest = manifest.or_else(|| before.as_ref().and_then(|before| before.manifest.clone()));
         let record = ImageRecord { config: plan.config, manifest, size_bytes, loaded_at: disk::now() };
-        write_at(&self.image_file(&id), &record, Durability::Durable)?;
+        // A build of nothing new does not wait for the disk to hear a new time.
+        if before.is_none_or(|before| ImageRecord { loaded_at: record.loaded_at, ..before } != record) {
+            write_at(&self.image_file(&id), &record, Durability::Durable)?;
+        }
         let mut renamed = Vec::new();
         for name in &plan.names {
             if let Some(other) = self.name(&id, name)? {
