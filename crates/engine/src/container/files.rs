@@ -62,6 +62,13 @@ impl Files {
     /// # Errors
     /// The source of a mount is missing; the kernel refuses.
     pub(super) fn open(host: &Host, record: &Record) -> Result<Files, Error> {
+        // A start meanwhile puts new files in the place of those for /etc, and the kernel mounts none that lost its name.
+        const TRIES: usize = 3;
+        let attempts = (1..TRIES).map(|_| Files::open_once(host, record)).find(Result::is_ok);
+        attempts.unwrap_or_else(|| Files::open_once(host, record))
+    }
+
+    fn open_once(host: &Host, record: &Record) -> Result<Files, Error> {
         let config = &record.config;
         let is_running = monitor::status::of(&host.home, &config.id)?.status.life().is_some();
         if !is_running {
