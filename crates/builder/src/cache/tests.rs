@@ -293,3 +293,14 @@ fn golden_mount_record() {
     disk::write(root.path(), &record, disk::Durability::Volatile).unwrap();
     assert_eq!(fs::read_to_string(root.join("mount.json")).unwrap(), text);
 }
+
+#[test]
+fn a_download_that_lost_its_record_goes() {
+    let place = place();
+    place.root.write("root/build-cache/downloads/a/data", "x");
+    place.root.write("root/build-cache/downloads/b/download.json", "");
+    assert_eq!(du(&place.store).unwrap(), []);
+    for dir in ["downloads", "tmp"] {
+        assert_eq!(names(&place.store.build_cache_dir().join(dir)).unwrap(), Vec::<String>::new());
+    }
+}
