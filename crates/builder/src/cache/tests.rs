@@ -304,3 +304,32 @@ fn a_download_that_lost_its_record_goes() {
         assert_eq!(names(&place.store.build_cache_dir().join(dir)).unwrap(), Vec::<String>::new());
     }
 }
+
+#[test]
+fn one_that_waits_to_begin_anew_holds_up_no_other() {
+    let place = place();
+    let _held = mount(&place, "z", Sharing::Shared);
+    let (emptied, waits, over) = (Emptied::default(), AtomicBool::new(false), AtomicBool::new(false));
+    let anew = |id| {
+        let wanted = Wanted { emptied: Some(&emptied), ..wanted(id, Sharing::Shared) };
+        let mut told = || waits.store(true, Ordering::SeqCst);
+        CacheMount::take(&place.store, &wanted, &mut told, &|| over.load(Ordering::SeqCst))
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    let wait = |done: &dyn Fn() -> bool| {
+        while !done() && std::time::Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
+        done()
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| anew("z"));
+        let begun = wait(&|| waits.load(Ordering::SeqCst));
+        let other = scope.spawn(|| anew("x"));
+        let in_time = wait(&|| other.is_finished());
+        over.store(true, Ordering::SeqCst);
+        assert!(begun && in_time);
+        assert!(matches!(first.join().unwrap(), Err(CacheError::Cancelled)));
+        other.join().unwrap().unwrap();
+    });
+}
