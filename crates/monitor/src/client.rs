@@ -189,9 +189,7 @@ impl Spawned {
         disk::write(&self.dir, bundle, Durability::Volatile)?;
         Ok(self.client)
     }
-}
 
-impl Spawned {
     /// There is no command after all. Returns when the monitor is gone.
     pub fn give_up(self) {
         self.client.see_off();

@@ -124,6 +124,8 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use spec::digest::DiffId;
+    use spec::form::{Packed, Packing, Types};
     use testkit::{ImageBuilder, Root};
 
     use super::*;
@@ -195,6 +197,17 @@ mod tests {
         store.attest(&id, &said(&["{}"])).unwrap();
         root.write(&format!("blobs/sha256/{}", Digest::sha256(b"{}").hex()), "x");
         assert!(matches!(store.attested(&id), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn golden_form() {
+        let text = r#"{"annotations":[{"place":"manifest","key":"a","value":"b"}],"types":"docker","packing":{"zstd":9},"packed":"all","rewritten":{"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a":7}}"#;
+        let mut form =
+            Form { types: Types::Docker, packing: Some(Packing::Zstd(9)), packed: Packed::All, ..Form::default() };
+        form.annotations.add("a=b").unwrap();
+        form.rewritten.insert(DiffId(Digest::sha256(b"{}")), 7);
+        assert_eq!(serde_json::to_string(&form).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Form>(text).unwrap(), form);
     }
 
     #[test]

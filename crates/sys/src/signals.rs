@@ -1,6 +1,8 @@
 //! The signal state a program starts with.
 
 use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::ptr;
 
 /// Every disposition to its default and no signal blocked, as before an execution: Rust ignores SIGPIPE, a supervisor blocks what it
@@ -27,6 +29,12 @@ pub fn reset() -> io::Result<()> {
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The program of this command begins as [`reset`] says: std hands on what is blocked.
+pub fn reset_in(command: &mut Command) -> &mut Command {
+    // SAFETY: it runs between fork and exec of a process that may have other threads; `reset` makes system calls and nothing else.
+    unsafe { command.pre_exec(reset) }
 }
 
 /// Ignores these signals; a program executed later ignores them too unless its starter says [`reset`].

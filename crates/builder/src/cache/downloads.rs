@@ -5,12 +5,13 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use disk::{Durability, Record, faults};
+use disk::{DiskError, Durability, Record, faults};
 use serde::{Deserialize, Serialize};
 use spec::digest::Digest;
 use spec::time::Time;
 use store::Store;
 
+use super::session::{random, temporary};
 use super::{CacheError, Session, make_dir, names};
 use crate::Fetched;
 use crate::attest::provenance::without_credentials;
@@ -124,19 +125,54 @@ impl Coming {
     }
 }
 
-/// All there are.
+/// All there are. What lost its record is of no use to anybody, and goes.
 pub(super) fn all(store: &Store) -> Result<Vec<(PathBuf, DownloadRecord)>, CacheError> {
     let mut found = Vec::new();
     for name in names(&downloads(store))? {
         let dir = downloads(store).join(name);
-        if let Ok(Some(record)) = disk::read::<DownloadRecord>(&dir) {
-            found.push((dir, record));
+        match disk::read::<DownloadRecord>(&dir) {
+            Ok(Some(record)) => found.push((dir, record)),
+            Ok(None) | Err(DiskError::Damaged(..)) => remove(store, &dir)?,
+            Err(DiskError::Io(..) | DiskError::Unwritten(..) | DiskError::Newer { .. }) => {}
         }
     }
     Ok(found)
 }
 
-/// Takes one away. Who has its file open reads on.
-pub(super) fn remove(dir: &Path) -> Result<(), CacheError> {
-    faults::act("remove download").and_then(|()| disk::remove_tree(dir)).map_err(CacheError::io("removing", dir))
+/// Takes one away, at once: half of it lies where a dead build's files do. Who has its file open reads on.
+pub(super) fn remove(store: &Store, dir: &Path) -> Result<(), CacheError> {
+    make_dir(&temporary(store))?;
+    let aside = temporary(store).join(random()?);
+    match faults::act("remove download").and_then(|()| fs::rename(dir, &aside)) {
+        // Somebody else was as fast.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        moved => moved.and_then(|()| disk::remove_tree(&aside)).map_err(CacheError::io("removing", dir)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Validators;
+
+    #[test]
+    fn golden_record() {
+        let time = Time::from_ns(1_000_000_000);
+        let record = DownloadRecord {
+            url: "https://a.example/x".into(),
+            digest: Digest::sha256(b"{}"),
+            size_bytes: 2,
+            fetched: Fetched {
+                file_name: Some("x".into()),
+                modified_s: Some(7),
+                validators: Validators { etag: Some("\"1\"".into()), modified: None },
+            },
+            created: time,
+            last_used: time,
+            uses: 1,
+        };
+        let text = r#"{"url":"https://a.example/x","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size_bytes":2,"fetched":{"file_name":"x","modified_s":7,"validators":{"etag":"\"1\""}},"created":"1970-01-01T00:00:01Z","last_used":"1970-01-01T00:00:01Z","uses":1}"#;
+        assert_eq!(serde_json::to_string(&record).unwrap(), text);
+        assert_eq!(serde_json::from_str::<DownloadRecord>(text).unwrap(), record);
+    }
 }

@@ -93,10 +93,10 @@ impl CacheMount {
     ) -> Result<CacheMount, CacheError> {
         let (all, hash) = (mounts_dir(store), wanted.hash());
         let (mut number, mut told) = (0_u32, false);
-        // Who else of this build wants it waits until it is empty.
-        let mut emptied = wanted.emptied.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner));
-        emptied = emptied.filter(|all| !all.contains(&hash));
         loop {
+            // None of this build has it while it is not empty.
+            let emptied = wanted.emptied.map(|all| all.lock().unwrap_or_else(PoisonError::into_inner));
+            let emptied = emptied.filter(|all| !all.contains(&hash));
             let dir = all.join(format!("{}-{number}", hash.hex()));
             let Some(held) = open(&dir)? else {
                 make(&all, &dir, wanted)?;
@@ -108,7 +108,7 @@ impl CacheMount {
             };
             match locked {
                 // A prune may have taken it away meanwhile.
-                Ok(()) if is_at(&held, &dir) => match emptied.take() {
+                Ok(()) if is_at(&held, &dir) => match emptied {
                     None => return Ok(CacheMount { dir, _held: held }),
                     Some(mut all) => {
                         remove(&dir)?;
@@ -124,6 +124,7 @@ impl CacheMount {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(e)) => return Err(CacheError::io("locking", &dir)(e)),
             }
+            drop(emptied);
             if cancelled() {
                 return Err(CacheError::Cancelled);
             }

@@ -104,7 +104,7 @@ fn remove(store: &Store, entry: Entry) -> Result<Option<Row>, CacheError> {
             let Some(_held) = &found.held else { return Ok(None) };
             super::mounts::remove(&found.dir)?;
         }
-        What::Download(dir) => super::downloads::remove(&dir)?,
+        What::Download(dir) => super::downloads::remove(store, &dir)?,
     }
     Ok(Some(entry.row))
 }

@@ -89,11 +89,11 @@ fn builds(home: &Home) -> PathBuf {
     home.run().join("builds")
 }
 
-fn temporary(store: &Store) -> PathBuf {
+pub(super) fn temporary(store: &Store) -> PathBuf {
     store.build_cache_dir().join("tmp")
 }
 
-fn random() -> Result<String, CacheError> {
+pub(super) fn random() -> Result<String, CacheError> {
     let mut bytes = [0; 8];
     let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
     filled.map_err(|e| CacheError::io("reading", Path::new("/dev/urandom"))(e.into()))?;

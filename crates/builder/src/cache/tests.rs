@@ -293,3 +293,43 @@ fn golden_mount_record() {
     disk::write(root.path(), &record, disk::Durability::Volatile).unwrap();
     assert_eq!(fs::read_to_string(root.join("mount.json")).unwrap(), text);
 }
+
+#[test]
+fn a_download_that_lost_its_record_goes() {
+    let place = place();
+    place.root.write("root/build-cache/downloads/a/data", "x");
+    place.root.write("root/build-cache/downloads/b/download.json", "");
+    assert_eq!(du(&place.store).unwrap(), []);
+    for dir in ["downloads", "tmp"] {
+        assert_eq!(names(&place.store.build_cache_dir().join(dir)).unwrap(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn one_that_waits_to_begin_anew_holds_up_no_other() {
+    let place = place();
+    let _held = mount(&place, "z", Sharing::Shared);
+    let (emptied, waits, over) = (Emptied::default(), AtomicBool::new(false), AtomicBool::new(false));
+    let anew = |id| {
+        let wanted = Wanted { emptied: Some(&emptied), ..wanted(id, Sharing::Shared) };
+        let mut told = || waits.store(true, Ordering::SeqCst);
+        CacheMount::take(&place.store, &wanted, &mut told, &|| over.load(Ordering::SeqCst))
+    };
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    let wait = |done: &dyn Fn() -> bool| {
+        while !done() && std::time::Instant::now() < until {
+            thread::sleep(Duration::from_millis(2));
+        }
+        done()
+    };
+    thread::scope(|scope| {
+        let first = scope.spawn(|| anew("z"));
+        let begun = wait(&|| waits.load(Ordering::SeqCst));
+        let other = scope.spawn(|| anew("x"));
+        let in_time = wait(&|| other.is_finished());
+        over.store(true, Ordering::SeqCst);
+        assert!(begun && in_time);
+        assert!(matches!(first.join().unwrap(), Err(CacheError::Cancelled)));
+        other.join().unwrap().unwrap();
+    });
+}

@@ -233,27 +233,20 @@ impl<'a> Contexts<'a> {
     }
 
     fn bring(&self, name: &str, url: &str) -> Result<Raw, BuildError> {
-        let into = self.session.temporary()?;
         let far = |tree: Tree, dockerfile, dated| Raw { tree: tree.called(name), dockerfile, is_local: false, dated };
-        let cache = self.store.build_cache_dir();
-        if let Some(checkout) = git_source(url).map_err(BuildError::refused)? {
+        if let Some(mut checkout) = git_source(url).map_err(BuildError::refused)? {
             let keep = self
                 .request
                 .build_args
                 .get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")
                 .is_some_and(|said| said == "1" || said == "true");
-            let mut wanted = checkout.wanted();
-            wanted.keep_git_dir |= keep;
-            let commit = self.report.during(&format!("[internal] load git source {url}"), |shown| {
-                let commit = self.machine.git(&wanted, &into, &|bytes| shown.log(2, bytes));
-                let commit = commit.map_err(|e| BuildError::refused(told(&e)))?;
-                checkout.is_of(&commit.id).map_err(BuildError::refused)?;
-                Ok::<_, BuildError>(commit)
-            })?;
-            self.note(Material::of_commit(&checkout.address(), &commit.id));
-            let dated = commit.committed_s.map_or(Dated::Never, Dated::At);
-            return Ok(far(subtree(&into, checkout.subdir.as_deref(), &cache)?, None, dated));
+            checkout.keep_git_dir |= keep;
+            let name = format!("[internal] load git source {url}");
+            let brought = self.report.during(&name, |shown| self.check_out(&checkout, shown));
+            let (tree, dated) = brought.map_err(|error| BuildError::refused(error.message))?;
+            return Ok(far(tree, None, dated));
         }
+        let into = self.session.temporary()?;
         let mut file = self.store.spool()?;
         let fetched = self.report.during("[internal] load remote build context", |shown| {
             let began = disk::now();
@@ -273,7 +266,7 @@ impl<'a> Contexts<'a> {
         file.rewind().map_err(failed)?;
         let mut text = Vec::new();
         (&file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
-        Ok(far(Tree::directory(&into, &cache)?, Some(text), Dated::of(file, modified_s)))
+        Ok(far(Tree::directory(&into, &self.store.build_cache_dir())?, Some(text), Dated::of(file, modified_s)))
     }
 }
 

@@ -56,6 +56,18 @@ pub fn build(
     request: &Request,
     on: &(dyn Fn(Progress) + Sync),
 ) -> Result<Built, BuildError> {
+    let built = solve(home, store, machine, request, on);
+    // Whatever failed because of it.
+    if built.is_err() && machine.is_interrupted() { Err(BuildError::Cancelled) } else { built }
+}
+
+fn solve(
+    home: &Home,
+    store: &Store,
+    machine: &dyn Machine,
+    request: &Request,
+    on: &(dyn Fn(Progress) + Sync),
+) -> Result<Built, BuildError> {
     let report = Report { on };
     let session = Session::open(home, store)?;
     // What is found stays until it is used: nobody collects meanwhile.
@@ -107,8 +119,7 @@ pub fn build(
     for tree in solver.trees.lock().unwrap_or_else(std::sync::PoisonError::into_inner).values() {
         tree.remember();
     }
-    // Whatever failed because of it.
-    if built.is_err() && machine.is_interrupted() { Err(BuildError::Cancelled) } else { built }
+    built
 }
 
 /// A Dockerfile that was read, and not built.

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use spec::digest::{ChainId, Digest};
+use spec::digest::{Algorithm, ChainId, Digest};
 use spec::time::Time;
 
 use super::load::{Contexts, subtree};
 use super::report::Shown;
 use super::solver::{Layers, Made, Solver, StepError, machine_failed};
-use crate::attest::provenance::Material;
+use crate::attest::provenance::{Material, without_credentials};
 use crate::cache::{Coming, Kept};
 use crate::context::{Tree, newest_s};
 use crate::copy::hash_download;
@@ -53,29 +53,29 @@ impl Dated {
 impl Contexts<'_> {
     /// A file that is here, and is the one that the Dockerfile says.
     fn at_hand(&self, http: &Http) -> Result<Option<Download>, StepError> {
-        let (Some(wanted), Some(kept)) = (checksum(http)?, Kept::find(self.store, &http.url)?) else { return Ok(None) };
-        match hash_download(&kept.file, Some(&wanted)) {
-            Ok(digest) => self.of_kept(http, kept, digest).map(Some),
-            Err(_) => Ok(None),
-        }
+        let Some(wanted) = checksum(http)? else { return Ok(None) };
+        let kept = Kept::find(self.store, &http.url)?.filter(|kept| kept.record.digest == wanted);
+        kept.map(|kept| self.of_kept(http, kept)).transpose()
     }
 
-    /// What is here already needs to be asked for only whether it is still the same. And whether something is kept that was not.
+    /// What is here already needs to be asked for only whether it is still the same. Answers, too, whether something is kept that was not.
     fn download(&self, http: &Http, shown: &Shown<'_>) -> Result<(Download, bool), StepError> {
-        let (wanted, kept) = (checksum(http)?, Kept::find(self.store, &http.url)?);
+        let wanted = checksum(http)?;
+        // Where another file is wanted, it does not matter whether this one is still the same.
+        let kept = if wanted.is_none() { Kept::find(self.store, &http.url)? } else { None };
+        // One that came with another kind of checksum is not known by what it would be called without.
+        let kept = kept.filter(|kept| kept.record.digest.algorithm() == Algorithm::Sha256);
+        let known = kept.as_ref().map(|kept| kept.record.fetched.validators.clone()).unwrap_or_default();
         let began = disk::now();
         let mut coming = Coming::begin(self.session)?;
-        // Where another file is wanted, it does not matter whether this one is still the same.
-        let known = kept.as_ref().filter(|_| wanted.is_none()).map(|kept| kept.record.fetched.validators.clone());
-        let part = format!("downloading {}", http.url);
+        let part = format!("downloading {}", without_credentials(&http.url));
         let on = |done, total| shown.part(&part, done, total, began);
-        let fetched = self.machine.fetch(&http.url, &known.unwrap_or_default(), &mut coming.file, &on);
+        let fetched = self.machine.fetch(&http.url, &known, &mut coming.file, &on);
         let Some(fetched) = fetched.map_err(|error| machine_failed(&error))? else {
             let Some(kept) = kept else {
                 return Err(StepError::new("a server says that a file is still what nobody has"));
             };
-            let digest = kept.record.digest.clone();
-            return Ok((self.of_kept(http, kept, digest)?, false));
+            return Ok((self.of_kept(http, kept)?, false));
         };
         shown.part_done(&part, coming.file.metadata()?.len(), began);
         let digest = hash_download(&coming.file, wanted.as_ref())?;
@@ -87,9 +87,9 @@ impl Contexts<'_> {
         Ok((self.downloaded(http, coming.file, digest, fetched), is_kept))
     }
 
-    fn of_kept(&self, http: &Http, mut kept: Kept, digest: Digest) -> Result<Download, StepError> {
+    fn of_kept(&self, http: &Http, mut kept: Kept) -> Result<Download, StepError> {
         kept.used()?;
-        Ok(self.downloaded(http, kept.file, digest, kept.record.fetched))
+        Ok(self.downloaded(http, kept.file, kept.record.digest, kept.record.fetched))
     }
 
     fn downloaded(&self, http: &Http, file: File, digest: Digest, fetched: Fetched) -> Download {
@@ -99,7 +99,7 @@ impl Contexts<'_> {
         Download { file, name, digest, modified_s: fetched.modified_s }
     }
 
-    fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
+    pub(crate) fn check_out(&self, checkout: &Checkout, shown: &Shown<'_>) -> Result<(Tree, Dated), StepError> {
         let into = self.session.temporary()?;
         let commit = self.machine.git(&checkout.wanted(), &into, &|bytes| shown.log(2, bytes));
         let commit = commit.map_err(|error| machine_failed(&error))?;
@@ -111,7 +111,8 @@ impl Contexts<'_> {
 
     /// When something was made; none: it does not say so.
     pub(crate) fn time_of(&self, what: &What) -> Result<Option<Time>, StepError> {
-        let resolving = |source: &str| format!("[internal] resolve SOURCE_DATE_EPOCH source {source}");
+        let resolving =
+            |source: &str| format!("[internal] resolve SOURCE_DATE_EPOCH source {}", without_credentials(source));
         match what {
             What::Context(name) => Ok(self.open(name)?.dated.time()),
             What::Http(http) => self.report.during(&resolving(&http.url), |shown| {

@@ -6,11 +6,13 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
-use builder::{Commit, Git};
+use builder::{Commit, Git, Machine as _};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::program;
+use super::{Tools, program};
 use crate::error::Error;
 
 /// What it is called in `PATH`.
@@ -43,15 +45,13 @@ const HANDED_ON: [&str; 9] = [
     "GIT_SSL_CAINFO",
 ];
 
+/// How often it is looked whether the build is still wanted.
+const GLANCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
 /// Checks out a repository into an empty directory.
-pub(super) fn git(
-    env: &[(String, String)],
-    wanted: &Git,
-    into: &Path,
-    on: &(dyn Fn(&[u8]) + Sync),
-) -> Result<Commit, Error> {
-    let program = find(env)?;
-    let say = Say { program: &program, env, into, on };
+pub(super) fn git(tools: &Tools<'_>, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, Error> {
+    let program = find(tools.git_env)?;
+    let say = Say { program: &program, tools, into, on };
     let reference = wanted.reference.as_deref().filter(|text| !text.is_empty()).unwrap_or("HEAD");
     for text in [wanted.remote.as_str(), reference] {
         if text.starts_with('-') || text.contains('\0') {
@@ -121,7 +121,7 @@ fn find(env: &[(String, String)]) -> Result<PathBuf, Error> {
 /// One git, one directory.
 struct Say<'a> {
     program: &'a Path,
-    env: &'a [(String, String)],
+    tools: &'a Tools<'a>,
     into: &'a Path,
     on: &'a (dyn Fn(&[u8]) + Sync),
 }
@@ -138,22 +138,37 @@ impl Say<'_> {
                 let printed = &mut printed;
                 scope.spawn(move || stdout.read_to_string(printed));
             }
-            if let Some(mut stderr) = stderr {
-                let mut buffer = [0; 4096];
-                while let Ok(count @ 1..) = stderr.read(&mut buffer) {
-                    (self.on)(&buffer[..count]);
-                    if complaint.len() < 4096 {
-                        complaint.extend_from_slice(&buffer[..count]);
-                    }
-                }
-            }
+            complaint = stderr.map(|stderr| self.listen(&child, stderr)).unwrap_or_default();
         });
         let status = child.wait().map_err(running)?;
+        if self.tools.is_interrupted() {
+            return Err(Error::Invalid("context canceled".into()));
+        }
         if status.success() {
             return Ok(printed);
         }
         let said = String::from_utf8_lossy(&complaint).trim().to_owned();
         Err(Error::Invalid(format!("git {} failed: {said}", words.first().copied().unwrap_or_default())))
+    }
+
+    /// Passes on what it complains of, until it has ended or nobody wants the build any more. Answers the beginning of it.
+    fn listen(&self, child: &Child, mut stderr: ChildStderr) -> Vec<u8> {
+        let (mut complaint, mut buffer) = (Vec::new(), [0; 4096]);
+        while !self.tools.is_interrupted() {
+            if let Ok(0) | Err(rustix::io::Errno::INTR) =
+                poll(&mut [PollFd::new(&stderr, PollFlags::IN)], Some(&GLANCE))
+            {
+                continue;
+            }
+            let Ok(count @ 1..) = stderr.read(&mut buffer) else { return complaint };
+            (self.on)(&buffer[..count]);
+            if complaint.len() < 4096 {
+                complaint.extend_from_slice(&buffer[..count]);
+            }
+        }
+        // It takes its own programs along. That it is gone already is as good.
+        let _ = kill_process(Pid::from_child(child), Signal::TERM);
+        complaint
     }
 
     /// The newest commit alone, or all of them from servers that cannot tell a part: those that give out plain files.
@@ -165,12 +180,10 @@ impl Say<'_> {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        #[expect(clippy::disallowed_methods, reason = "git's protocols are spoken by git")]
-        let mut command = Command::new(self.program);
-        command.env_clear().current_dir(self.into);
-        command.envs(
-            self.env.iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str())).map(|(name, value)| (name, value)),
-        );
+        let mut command = program::command(self.program);
+        command.current_dir(self.into);
+        let handed_on = self.tools.git_env.iter().filter(|(name, _)| HANDED_ON.contains(&name.as_str()));
+        command.envs(handed_on.map(|(name, value)| (name, value)));
         command.envs([
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_CONFIG_GLOBAL", "/dev/null"),

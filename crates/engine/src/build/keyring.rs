@@ -118,9 +118,8 @@ impl Drop for Keyring {
 }
 
 fn command(program: &Path, env: &[(String, String)], place: &Path) -> Command {
-    #[expect(clippy::disallowed_methods, reason = "keys are held by OpenSSH")]
-    let mut command = Command::new(program);
-    command.env_clear().envs(env.iter().filter(|(name, _)| name == "PATH").map(|(name, value)| (name, value)));
+    let mut command = program::command(program);
+    command.envs(env.iter().filter(|(name, _)| name == "PATH").map(|(name, value)| (name, value)));
     command.env("LC_ALL", "C").current_dir(place);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     command

@@ -100,7 +100,7 @@ impl Machine for Tools<'_> {
     }
 
     fn git(&self, wanted: &Git, into: &Path, on: &(dyn Fn(&[u8]) + Sync)) -> Result<Commit, MachineError> {
-        git::git(self.git_env, wanted, into, on).map_err(told)
+        git::git(self, wanted, into, on).map_err(told)
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use builder::attest::subjects;
 use builder::{Built, Variant};
+use disk::Durability;
 use spec::attestation::{self, Predicate};
 use spec::digest::{DiffId, Digest, ImageId};
 use spec::form::{Form, Types};
@@ -197,16 +198,11 @@ pub fn local(host: &Host, built: &Built, said: &[Vec<Predicate>], dir: &Path, sp
         moved.and(removed)?;
         let whose = if several && !splits { format!(".{platform}") } else { String::new() };
         for (name, text) in beside(&files, said.get(at), &whose)? {
-            replace(&place.join(name), &aside, &text).map_err(failed())?;
+            // A link that was built is replaced, and not followed.
+            disk::replace(&place.join(name), &text, Durability::Volatile).map_err(failed())?;
         }
     }
     Ok(())
-}
-
-/// Writes a file over what is there, which is not followed if it is a link: what was built may have brought it.
-fn replace(path: &Path, aside: &Path, bytes: &[u8]) -> io::Result<()> {
-    fs::File::create_new(aside)?.write_all(bytes)?;
-    fs::rename(aside, path)
 }
 
 fn mount(host: &Host, variant: &Variant) -> Result<OwnedFd, Error> {

@@ -76,12 +76,10 @@ pub(super) fn run(
     let stubs = Stubs::look(rootfs.as_fd(), bundle.mounts.iter().map(|mount| mount.target.as_path()));
     let records = host.home.errand(id);
     let ended = begin(host, spawned, (&config, &settings), &bundle, (&rootfs, given)).and_then(|(client, stream)| {
-        if more {
-            tools.errands.prepare(host, ahead)?;
-        }
+        let prepared = if more { tools.errands.prepare(host, ahead) } else { Ok(()) };
         let ended = follow(&client, &stream, out, cancelled);
         tools.errands.leave(client);
-        ended
+        prepared.and(ended)
     });
     stubs.remove(rootfs.as_fd());
     remove_tree(&records).map_err(Error::io("removing the command's records"))?;

@@ -144,8 +144,9 @@ impl Keychain {
         let (word, doing) = action.words();
         let failed = |e: io::Error| KeychainError::Run(self.program.clone(), e);
         // Its messages for people go where ours go.
-        let child = Command::new(&self.program).arg(word).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = child.map_err(failed)?;
+        let mut command = Command::new(&self.program);
+        command.arg(word).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = sys::signals::reset_in(&mut command).spawn().map_err(failed)?;
         if let Some(mut stdin) = child.stdin.take() {
             // A helper may end without reading: its exit says why. What is written fits into any pipe.
             let _ = stdin.write_all(input);

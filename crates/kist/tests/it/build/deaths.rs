@@ -49,6 +49,22 @@ fn a_build_that_is_interrupted_says_so_and_leaves_nothing() {
 }
 
 #[test]
+fn a_checkout_that_is_interrupted_ends_git_and_leaves_nothing() {
+    let mut kist = crate::on_this_computer();
+    kist.env("PATH", &std::env::var("PATH").unwrap());
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("git://{}/x.git", server.local_addr().unwrap());
+    let running = kist.spawn(&["build", "--progress", "plain", &url]);
+    let (mut asked, _) = server.accept().unwrap();
+    running.signal(Signal::TERM);
+    let out = running.wait();
+    assert_eq!(out.code, 130, "{}", out.stderr);
+    assert_eq!(leftovers(&kist), Vec::<PathBuf>::new());
+    asked.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
+    std::io::Read::read_to_end(&mut asked, &mut Vec::new()).unwrap();
+}
+
+#[test]
 fn a_download_that_is_interrupted_leaves_nothing() {
     let (kist, server) = (crate::on_this_computer(), Registry::start());
     let blob = server.put_blob("files", "slow");

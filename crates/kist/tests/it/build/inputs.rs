@@ -225,6 +225,12 @@ fn a_download_is_asked_for_anew_and_sent_if_it_changed() {
     let second = "16367aacb67a4a017c8da8ab95682ccb390863780f7114dda0a0e0c55644c7c4";
     assert_eq!(read(&checked("", second)), "second");
     assert_eq!(asked(&server), []);
+    // By another kind of checksum it is another file, before and after: it has one name wherever it is built.
+    let sha512 = "9381e9a67aa361751cea90178c094ad6133742163cbd14f146be5c3ee6606d4e8ab4bdd839e7c672baa6eb87e06f59b2d3a68ad0533f2a13ef6c0c5d8769216a";
+    server.bend("GET", "/files/one", 2, file("second", "\"2\""));
+    assert_eq!(read(&format!("FROM scratch\nADD --checksum=sha512:{sha512} {url} /\n")), "second");
+    assert_eq!(read(&add("")), "second");
+    assert_eq!(asked(&server), [(None, None, 200), (None, None, 200)]);
     let other = "0000000000000000000000000000000000000000000000000000000000000000";
     server.bend("GET", "/files/one", 1, file("third", "\"3\""));
     let wrong = kist.run_with_input(&["build", "-"], checked("", other));
