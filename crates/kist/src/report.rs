@@ -69,7 +69,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The kernel's errors as Go prints them, which scripts look for and exit codes follow: in lower case, without their number.
-fn plain_words(text: &str) -> String {
+pub(crate) fn plain_words(text: &str) -> String {
     let plain = |part: &str| match part.rsplit_once(" (os error ") {
         Some((words, _)) => {
             let mut letters = words.chars();

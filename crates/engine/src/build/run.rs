@@ -346,7 +346,8 @@ fn hear(client: &Client, out: &mut (dyn FnMut(Stream, &[u8]) + Send)) -> Result<
             Ok(Some(Ended::Exited(code(failure.exit_code))))
         }
         Tell::Failed(failure) if failure.kind == FailureKind::Network => Err(Error::Networking(failure.message)),
-        Tell::Failed(failure) => Err(Error::Start { message: failure.message, exit_code: failure.exit_code }),
+        // Not `Error::Start`: there is no container whose task it would be.
+        Tell::Failed(failure) => Err(Error::Invalid(failure.message)),
         // To the signal that came too early or too late.
         Tell::Refused(_) | Tell::Done | Tell::Attached | Tell::Started { .. } => Ok(None),
         other @ (Tell::Detached | Tell::ExecStarted { .. } | Tell::ExecExited { .. } | Tell::Misunderstood(_)) => {

@@ -14,15 +14,12 @@ use serde_json::{Value, json};
 use spec::platform::Platform;
 
 use super::solve::failed;
-use crate::cli::say;
 use crate::report::Report;
 use crate::verb::Args;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Call {
-    /// To build it.
-    Build,
     /// What is odd about it.
     Check(Format),
     /// What a target can be told.
@@ -40,9 +37,16 @@ pub(super) enum Format {
     Json,
 }
 
+/// What is said once the progress has been: it is drawn where this is printed.
+pub(super) struct Answer {
+    pub(super) text: String,
+    /// The exit code: 1 where a check found something, as buildx's.
+    pub(super) ends: Result<u8, Report>,
+}
+
 impl Call {
-    /// `check[,format=json]` and so on (buildx `ParseCallFunc`).
-    pub(super) fn of(args: &Args) -> Result<Call, Report> {
+    /// `check[,format=json]` and so on (buildx `ParseCallFunc`); none: it is to be built.
+    pub(super) fn of(args: &Args) -> Result<Option<Call>, Report> {
         let typed = if args.on("check") { Some("check") } else { args.text("call").or_else(|| args.text("print")) };
         let (name, options) = typed.unwrap_or("build").split_once(',').unwrap_or((typed.unwrap_or("build"), ""));
         let mut format = Format::Text;
@@ -53,31 +57,39 @@ impl Call {
                 Some(_) | None => return Err(Report::plain(format!("ERROR: invalid call option {option:?}"))),
             }
         }
-        match name {
-            "build" | "" => Ok(Call::Build),
-            "check" | "lint" => Ok(Call::Check(format)),
-            "outline" => Ok(Call::Outline(format)),
-            "targets" => Ok(Call::Targets(format)),
-            "subrequests.describe" => Ok(Call::Describe(format)),
-            other => Err(Report::plain(format!("ERROR: --call={other}: there are build, check, outline and targets"))),
-        }
+        Ok(Some(match name {
+            "build" | "" => return Ok(None),
+            "check" | "lint" => Call::Check(format),
+            "outline" => Call::Outline(format),
+            "targets" => Call::Targets(format),
+            "subrequests.describe" => Call::Describe(format),
+            other => {
+                return Err(Report::plain(format!(
+                    "ERROR: --call={other}: there are build, check, outline and targets"
+                )));
+            }
+        }))
     }
 }
 
-/// Answers; the exit code is 1 where a check found something, as buildx's.
+/// Answers.
 pub(super) fn answer(
     call: Call,
     host: &Host,
     tools: &Tools<'_>,
     request: &Request,
     on: &(dyn Fn(Progress) + Sync),
-) -> Result<u8, Report> {
+) -> Result<Answer, Report> {
     let read = match builder::read(&host.home, &host.store, tools, request, on) {
         Ok(read) => read,
-        Err(BuildError::Mistaken(mistakes, source)) if matches!(call, Call::Check(_)) => {
-            return mistaken(call, request, &mistakes, &source);
+        Err(error) => {
+            return match (call, error) {
+                (Call::Check(format), BuildError::Mistaken(mistakes, source)) => {
+                    mistaken(format, request, &mistakes, &source)
+                }
+                (_, error) => Err(failed(&error)),
+            };
         }
-        Err(error) => return Err(failed(&error)),
     };
     let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
     let globals = globals(request, &platform);
@@ -99,7 +111,7 @@ pub(super) fn answer(
 }
 
 /// A file that is none still shows what is odd about it before its first mistake.
-fn mistaken(call: Call, request: &Request, mistakes: &Mistakes, source: &Source) -> Result<u8, Report> {
+fn mistaken(format: Format, request: &Request, mistakes: &Mistakes, source: &Source) -> Result<Answer, Report> {
     let platform = request.platforms.first().cloned().unwrap_or_else(Platform::host);
     let inputs = Inputs {
         globals: &globals(request, &platform),
@@ -114,8 +126,7 @@ fn mistaken(call: Call, request: &Request, mistakes: &Mistakes, source: &Source)
         None => check::Report { findings: Vec::new(), failure: None },
     };
     report.failure = Some(mistakes.into());
-    let Call::Check(format) = call else { return Ok(0) };
-    checked(&report, format, ReportedSource { name: &source.name, text: &source.text })
+    Ok(checked(&report, format, ReportedSource { name: &source.name, text: &source.text }))
 }
 
 fn config(request: &Request, file: &Dockerfile) -> Result<Config, Report> {
@@ -126,38 +137,37 @@ fn config(request: &Request, file: &Dockerfile) -> Result<Config, Report> {
     config.map_err(|fault| Report::plain(format!("ERROR: {fault}")))
 }
 
-fn checked(report: &check::Report, format: Format, source: ReportedSource<'_>) -> Result<u8, Report> {
+fn checked(report: &check::Report, format: Format, source: ReportedSource<'_>) -> Answer {
     if format == Format::Json {
-        say(&report.json(source));
-        return Ok(u8::from(report.failure.is_some() || !report.findings.is_empty()));
+        let is_clean = report.failure.is_none() && report.findings.is_empty();
+        return Answer { text: report.json(source), ends: Ok(u8::from(!is_clean)) };
     }
     let (text, failure) = complete(report, source);
-    say(&text);
-    match failure {
+    let ends = match failure {
         Some(failure) => Err(Report::plain(format!("ERROR: {failure}"))),
         None => Ok(u8::from(!report.findings.is_empty())),
-    }
+    };
+    Answer { text, ends }
 }
 
-fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Result<u8, Report> {
+fn tell(call: Call, request: &Request, read: &Read, inputs: &Inputs<'_>) -> Result<Answer, Report> {
     let source = ReportedSource { name: &read.source.name, text: &read.source.text };
-    match call {
-        Call::Build => {}
+    let text = match call {
         Call::Check(format) => {
-            return checked(&check(&read.file, config(request, &read.file)?, inputs), format, source);
+            return Ok(checked(&check(&read.file, config(request, &read.file)?, inputs), format, source));
         }
         Call::Outline(format) => {
             let outline = outline(&read.file, &read.source.text, inputs)
                 .map_err(|failure| Report::plain(format!("ERROR: {}", failure.text(source))))?;
-            say(&if format == Format::Json { outline.json() } else { outline.text() });
+            if format == Format::Json { outline.json() } else { outline.text() }
         }
-        Call::Describe(format) => say(&described(format)),
+        Call::Describe(format) => described(format),
         Call::Targets(format) => {
             let targets = targets(&read.file, &read.source.text);
-            say(&if format == Format::Json { targets.json() } else { targets.text() });
+            if format == Format::Json { targets.json() } else { targets.text() }
         }
-    }
-    Ok(0)
+    };
+    Ok(Answer { text, ends: Ok(0) })
 }
 
 /// What can be asked, in BuildKit's words (`subrequests.Request`).

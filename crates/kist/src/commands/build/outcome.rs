@@ -5,7 +5,6 @@ use std::io;
 use builder::attest::Asked;
 use builder::progress::{Progress, Status, Vertex};
 use builder::{Built, CacheTo, Request};
-use engine::Host;
 use engine::build::attest::{Attest, attest};
 use engine::build::finish::Finished;
 use engine::build::output::Label;
@@ -13,6 +12,7 @@ use engine::build::{exchange, finish, output};
 use engine::image::progress::{LayerEvent, LayerState};
 use engine::image::push::{Together, push_together};
 use engine::registry::Session;
+use engine::{Error, Host};
 use spec::attestation::Predicate;
 use spec::digest::{Digest, ImageId};
 use spec::reference::Reference;
@@ -21,7 +21,7 @@ use spec::time::Time;
 use super::display::trace::now;
 use super::outputs::{Output, Place, Push, To};
 use crate::cli::Cli;
-use crate::report::Report;
+use crate::report::{Report, explain};
 
 /// What there is to tell afterwards.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,22 @@ pub(super) struct Outcome {
     pub(super) manifest: Option<Digest>,
     /// What it is called.
     pub(super) names: Vec<Reference>,
+}
+
+/// Why a result is not where it was wanted, in words that follow `failed to solve: `: a build has no daemon to name.
+#[derive(Debug)]
+pub(super) struct Undelivered(pub(super) String);
+
+impl From<Error> for Undelivered {
+    fn from(error: Error) -> Undelivered {
+        Undelivered(explain(&error))
+    }
+}
+
+impl From<Report> for Undelivered {
+    fn from(Report { text, .. }: Report) -> Undelivered {
+        Undelivered(text.strip_prefix("ERROR: ").map(str::to_owned).unwrap_or(text))
+    }
 }
 
 /// Where a build's result goes.
@@ -59,7 +75,7 @@ pub(super) fn deliver(
     delivery: Delivery<'_>,
     orders: &Orders,
     on: &(dyn Fn(Progress) + Sync),
-) -> Result<Outcome, Report> {
+) -> Result<Outcome, Undelivered> {
     let Delivery { request, mut built, started, id } = delivery;
     let mut outcome = Outcome { id: id.to_owned(), ..Outcome::default() };
     if orders.cache_to.contains(&CacheTo::Inline) {
@@ -71,7 +87,7 @@ pub(super) fn deliver(
         let wanted = Attest { asked: &orders.attest, request, names: names_of(output), clock, invocation: id };
         let done = said(host, &built, output, &wanted, &step)
             .and_then(|said| one(cli, host, &Product { built: &built, said }, output, &step, &mut outcome));
-        step.end(done.as_ref().err().map(|report| report.text.clone()));
+        step.end(done.as_ref().err().map(|Undelivered(text)| text.clone()));
         done?;
     }
     for to in &orders.cache_to {
@@ -93,7 +109,7 @@ fn said(
     output: &Output,
     wanted: &Attest<'_>,
     step: &Export<'_>,
-) -> Result<Vec<Vec<Predicate>>, Report> {
+) -> Result<Vec<Vec<Predicate>>, Undelivered> {
     let can = !matches!(output, Output::CacheOnly);
     if !can || *wanted.asked == Asked::default() {
         return Ok(Vec::new());
@@ -108,7 +124,7 @@ fn one(
     output: &Output,
     step: &Export<'_>,
     outcome: &mut Outcome,
-) -> Result<(), Report> {
+) -> Result<(), Undelivered> {
     let Product { built, said } = product;
     match output {
         Output::CacheOnly => {}
@@ -128,22 +144,27 @@ fn one(
         }
         Output::Archive { format, names, to, shape } => {
             if *format == "docker" && built.variants.len() > 1 {
-                return Err(Report::plain("docker exporter does not currently support exporting manifest lists"));
+                return Err(Undelivered("docker exporter does not currently support exporting manifest lists".into()));
             }
             let label = Label { names, form: &shape.of(built), said };
             label.check(built)?;
             archive(cli, host, built, &label, to, step)?;
         }
-        Output::Tar(to) => step.part("sending tarball", || match to {
-            To::Stdout => Ok(output::tar(host, built, said, io::stdout().lock())?),
-            To::File(path) => {
-                let write = |file| Ok(output::tar(host, built, said, file)?);
-                super::super::output::to_file(cli, path, "ERROR: failed to write the tar", write)
-            }
-        })?,
+        Output::Tar(to) => tar(cli, host, product, to, step)?,
         Output::Local(dir, split) => step.part("copying files", || output::local(host, built, said, dir, *split))?,
     }
     Ok(())
+}
+
+fn tar(cli: &Cli, host: &Host, product: &Product<'_>, to: &To, step: &Export<'_>) -> Result<(), Undelivered> {
+    let Product { built, said } = product;
+    step.part("sending tarball", || match to {
+        To::Stdout => Ok(output::tar(host, built, said, io::stdout().lock())?),
+        To::File(path) => {
+            let write = |file| Ok(output::tar(host, built, said, file)?);
+            Ok(super::super::output::to_file(cli, path, "ERROR: failed to write the tar", write)?)
+        }
+    })
 }
 
 fn archive(
@@ -153,23 +174,29 @@ fn archive(
     label: &Label<'_>,
     to: &Place,
     step: &Export<'_>,
-) -> Result<(), Report> {
+) -> Result<(), Undelivered> {
     match to {
         Place::Tar(To::Stdout) => {
             step.part("sending tarball", || Ok(output::archive(host, built, label, io::stdout().lock())?))
         }
         Place::Tar(To::File(path)) => step.part("sending tarball", || {
             let write = |file| Ok(output::archive(host, built, label, file)?);
-            super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)
+            Ok(super::super::output::to_file(cli, path, "ERROR: failed to write the archive", write)?)
         }),
         Place::Layout(dir) => step.part("copying files", || Ok(output::layout(host, built, label, dir)?)),
     }
 }
 
-fn send(cli: &Cli, host: &Host, finished: &Finished, name: &Reference, step: &Export<'_>) -> Result<Digest, Report> {
+fn send(
+    cli: &Cli,
+    host: &Host,
+    finished: &Finished,
+    name: &Reference,
+    step: &Export<'_>,
+) -> Result<Digest, Undelivered> {
     let session = Session::open(&cli.registries())?;
     let images = finished.images.iter().map(|(_, id)| host.store.image(id)).collect::<Result<Vec<_>, _>>();
-    let images = images.map_err(engine::Error::from)?;
+    let images = images.map_err(Error::from)?;
     let all = Together { reference: name, images: &images, named: &finished.named };
     let pushed = step.part("pushing layers", || {
         push_together(host, &session, &all, &mut |LayerEvent { layer, state }| {
@@ -191,7 +218,7 @@ fn export_cache(
     built: &Built,
     to: &CacheTo,
     on: &(dyn Fn(Progress) + Sync),
-) -> Result<(), Report> {
+) -> Result<(), Undelivered> {
     let name = match to {
         CacheTo::Inline => return Ok(()),
         CacheTo::Local(..) => "exporting cache to client directory",

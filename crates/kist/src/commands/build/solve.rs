@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::fs;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use builder::progress::{Progress, Warning};
@@ -17,7 +17,7 @@ use super::context::{self, Inputs, Typed};
 use super::display::trace::now;
 use super::display::{Display, Drawn, Look, Mode, of_warning};
 use super::flags::WITHOUT_EFFECT;
-use super::outcome::{self, Delivery, Orders, Outcome};
+use super::outcome::{self, Delivery, Orders, Outcome, Undelivered};
 use super::secrets::{self, Agents};
 use super::{interrupt, outputs, request};
 use crate::cli::{Cli, note, say};
@@ -48,7 +48,7 @@ pub(super) fn run(cli: &Cli, args: &Args) -> Result<u8, Report> {
     let call = Call::of(args)?;
     let host = cli.host()?;
     let inputs = context::inputs(cli, &host, &typed)?;
-    if call != Call::Build {
+    if let Some(call) = call {
         return ask(cli, args, &host, &inputs, (call, look));
     }
     // What comes by standard input is there: from here on there is something to end.
@@ -100,7 +100,9 @@ fn ask(cli: &Cli, args: &Args, host: &Host, inputs: &Inputs, (call, look): (Call
     let sender = display.sender();
     let answered = call::answer(call, host, &tools, &request, &move |event| drop(sender.send(event)));
     display.finish();
-    answered
+    let answer = answered?;
+    say(&answer.text);
+    answer.ends
 }
 
 /// What came of it, and what was shown.
@@ -134,11 +136,11 @@ fn build(
     let ended = built.and_then(|built| {
         let delivery = Delivery { request: &request, built, started, id: &id };
         outcome::deliver(cli, host, delivery, orders, &on)
-            .map_err(|report| Report { text: format!("ERROR: failed to build: {}", report.text), ..report })
+            .map_err(|Undelivered(text)| Report::plain(format!("ERROR: failed to build: failed to solve: {text}")))
     });
     drop(on);
     let drawn = display.finish();
-    remember(host, args, (id, started), &ended, &drawn);
+    remember(cli, host, args, (id, started), &ended, &drawn);
     Ok((ended, drawn))
 }
 
@@ -154,6 +156,7 @@ pub(super) fn failed(error: &builder::BuildError) -> Report {
 
 /// A record of the build; that it could not be kept is no reason to fail.
 fn remember(
+    cli: &Cli,
     host: &Host,
     args: &Args,
     (id, started): (String, spec::time::Time),
@@ -161,8 +164,9 @@ fn remember(
     drawn: &Drawn,
 ) {
     let context = args.words().first().cloned().unwrap_or_default();
-    let last =
-        Path::new(&context).file_name().map_or_else(|| context.clone(), |name| name.to_string_lossy().into_owned());
+    // A directory is called what it is called, also where it was typed as `.`.
+    let path = fs::canonicalize(cli.working_dir().join(&context)).unwrap_or_else(|_| PathBuf::from(&context));
+    let last = path.file_name().map_or_else(|| context.clone(), |name| name.to_string_lossy().into_owned());
     let past = Past {
         id,
         name: args.text("target").map_or(last.clone(), |target| format!("{last} ({target})")),

@@ -131,6 +131,32 @@ fn a_missing_dockerfile_and_a_missing_context_are_said() {
 }
 
 #[test]
+fn a_step_and_the_build_fail_with_the_same_words() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let out = build_text(&empty(), &[], &format!("FROM scratch\nADD http://127.0.0.1:{port}/file /\n"));
+    let (_, last) = out.stderr.trim_end().rsplit_once("failed to solve: ").unwrap();
+    assert!(last.ends_with("connection refused"), "{}", out.stderr);
+    assert!(out.stderr.contains(&format!(" ERROR: {last}\n")), "{}", out.stderr);
+}
+
+#[test]
+fn no_container_and_no_daemon_is_to_blame() {
+    let kist = busybox();
+    let out = build_text(&kist, &[], "FROM busybox\nUSER nosuch\nRUN true\n");
+    let said =
+        "ERROR: failed to build: failed to solve: unable to find user nosuch: no matching entries in passwd file\n";
+    assert!(out.stderr.ends_with(said), "{}", out.stderr);
+    let out = build_text(&kist, &["-o", "type=tar,dest=/nowhere/at/all"], "FROM busybox\n");
+    let said = "failed to write the tar: invalid output path: directory \"/nowhere/at\" does not exist";
+    assert!(out.stderr.ends_with(&format!("ERROR: failed to build: failed to solve: {said}\n")), "{}", out.stderr);
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let name = format!("127.0.0.1:{port}/x");
+    let out = build_text(&kist, &["--push", "-t", &name], "FROM busybox\n");
+    let said = format!("ERROR: failed to build: failed to solve: failed to push {name}");
+    assert!(out.stderr.contains(&said) && !out.stderr.contains("daemon"), "{}", out.stderr);
+}
+
+#[test]
 fn checks_are_made_without_building() {
     let kist = busybox();
     let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox as x\nRUN exit 1\nCMD echo hi\n")]);

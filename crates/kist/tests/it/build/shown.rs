@@ -84,6 +84,18 @@ fn a_terminal_shows_a_window_that_ends_finished() {
 }
 
 #[test]
+fn answers_follow_the_progress() {
+    let kist = busybox();
+    let dir = context(&kist, "ctx", &[("Dockerfile", "FROM busybox\n")]);
+    for (flag, answer) in [("--check", "Check complete, no warnings found."), ("--call=targets", "TARGET")] {
+        let (text, code) = kist.pty(&["build", flag, &dir]).finish();
+        assert_eq!(code, 0, "{text}");
+        let (progress, answered) = text.split_once(answer).unwrap();
+        assert!(progress.contains("FINISHED") && !answered.contains("[internal]"), "{text}");
+    }
+}
+
+#[test]
 fn the_history_knows_builds() {
     let kist = busybox();
     image_of(&kist, &["-t", "x"], "FROM busybox\nRUN echo hello\n");
@@ -92,6 +104,9 @@ fn the_history_knows_builds() {
     assert!(rows.contains("Completed") && rows.contains("Error"), "{rows}");
     assert!(kist.ok(&["buildx", "history", "logs", "^1"]).contains("hello"));
     assert!(kist.ok(&["buildx", "history", "inspect"]).contains("exit code: 1"));
+    let dir = context(&kist, "called", &[("Dockerfile", "FROM busybox\n")]);
+    assert!(kist.command(&["build", "-q", "."]).current_dir(dir).output().unwrap().status.success());
+    assert!(kist.ok(&["buildx", "history", "inspect"]).starts_with("Name:          called\n"));
     kist.ok(&["buildx", "history", "rm", "--all"]);
     assert_eq!(kist.ok(&["buildx", "history", "ls"]).lines().count(), 1);
 }

@@ -17,6 +17,7 @@ use builder::progress::{Progress, Warning};
 
 pub(super) use raw::of_warning;
 
+use crate::report::plain_words;
 use crate::terminal;
 use plain::Plain;
 use raw::Raw;
@@ -134,7 +135,10 @@ fn draw(look: Look, receiver: &Receiver<Progress>) -> Drawn {
         let over = matches!(told, Err(RecvTimeoutError::Disconnected));
         let ticked = matches!(told, Err(RecvTimeoutError::Timeout));
         let waited = drawn.is_none_or(|at| at.elapsed() >= PAUSE);
-        if let Ok(event) = told {
+        if let Ok(mut event) = told {
+            if let Progress::Vertex(vertex) = &mut event {
+                vertex.error = vertex.error.take().map(|text| plain_words(&text));
+            }
             if let Pen::Raw(raw) = &pen {
                 write(&raw.line(&event));
             }
