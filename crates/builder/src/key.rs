@@ -199,7 +199,7 @@ fn copying<'a>(step: &'a CopyStep, onto: Option<Content>, sources: &[Content]) -
         chmod: step.chmod.as_deref(),
         exclude: &step.exclude,
         parents: step.parents,
-        epoch: step.epoch.to_string(),
+        epoch: format!("{}{}", if step.is_derived { "before " } else { "" }, step.epoch),
     }
 }
 
@@ -273,6 +273,7 @@ mod tests {
             exclude: vec!["*.o".into()],
             parents: false,
             epoch: Time::from_ns(0),
+            is_derived: false,
         }
     }
 

@@ -86,6 +86,7 @@ impl Planner<'_> {
             exclude: asked.how.exclude.clone(),
             parents: asked.parents,
             epoch,
+            is_derived: self.epoch.is_none(),
         };
         self.put_step(at, command.said.span, name, What::Copy(Box::new(step)));
         self.stages.all[at].state.note(history, Makes::Layer);

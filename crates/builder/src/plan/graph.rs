@@ -227,6 +227,8 @@ pub(crate) struct CopyStep {
     pub(crate) parents: bool,
     /// The time of files in its layer.
     pub(crate) epoch: Time,
+    /// Nobody said it: files are older by as much as their content says.
+    pub(crate) is_derived: bool,
 }
 
 /// One source of a copy.

@@ -275,6 +275,7 @@ impl Planner<'_> {
             exclude: Vec::new(),
             parents: false,
             epoch: self.epoch.unwrap_or(Time::from_ns(0)).min(Time::from_ns(0)),
+            is_derived: self.epoch.is_none(),
         };
         Some(self.graph.add(Step { name, what: What::Copy(Box::new(copy)), span, anew: false }))
     }

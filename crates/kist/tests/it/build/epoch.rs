@@ -111,3 +111,26 @@ fn layers_say_that_they_have_it_where_that_is_asked_for() {
     assert!(refused.code == 1 && refused.stderr.contains("say --build-arg SOURCE_DATE_EPOCH=7"), "{}", refused.stderr);
     assert!(!kist.scratch().join("x").exists());
 }
+
+/// Web servers and browsers go by size and time.
+#[test]
+fn a_file_of_the_same_size_has_another_time_elsewhere_and_the_same_file_the_same() {
+    let kist = busybox();
+    let there = empty();
+    let time = |flags: &[&str], content: &str, copy: &str| {
+        let dir =
+            context(&kist, "page", &[("Dockerfile", &format!("FROM busybox\n{copy}\n")), ("index.html", content)]);
+        image(&kist, &[&["--network", "none", "-t", "page"], flags].concat(), &dir);
+        let archive = kist.scratch().join("page.tar").display().to_string();
+        kist.ok(&["save", "-o", &archive, "page"]);
+        there.ok(&["load", "-q", "-i", &archive]);
+        within(&there, "page", "stat -c %Y /www/index.html")
+    };
+    for copy in ["COPY index.html /www/", "COPY --link index.html /www/", "ADD . /www"] {
+        let first = time(&[], "version 1", copy);
+        assert_ne!(first, time(&[], "version 2", copy), "{copy}");
+        assert_eq!(first, time(&[], "version 1", copy), "{copy}");
+    }
+    let said = |content: &str| time(&["--build-arg", "SOURCE_DATE_EPOCH=1000000000"], content, "COPY index.html /www/");
+    assert_eq!(said("version 1"), said("version 2"), "who says a time has it");
+}
