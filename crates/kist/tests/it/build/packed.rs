@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
-use crate::{busybox_on_this_computer, on_this_computer};
+use crate::on_this_computer;
 
 const DOCKERFILE: &str = "FROM scratch\nARG TARGETARCH\nCOPY $TARGETARCH /arch\n";
 const BOTH: &str = "linux/amd64,linux/arm64";
@@ -110,7 +110,7 @@ fn several_platforms_are_pushed_as_one_index() {
 
 #[test]
 fn an_image_goes_into_a_layout_and_is_a_base_from_there() {
-    let kist = busybox_on_this_computer();
+    let kist = busybox();
     let layout = kist.scratch().join("layout");
     let to = format!("type=oci,tar=false,dest={}", layout.display());
     image_of(&kist, &["-t", "first:1", "-o", &to], "FROM busybox\nENV WHICH=first\nRUN echo 1 > /f\n");
@@ -156,7 +156,7 @@ fn an_image_goes_into_a_layout_and_is_a_base_from_there() {
     let last = bytes.len() - 1500;
     bytes[last] ^= 1;
     fs::write(&path, bytes).unwrap();
-    let fresh = on_this_computer();
+    let fresh = empty();
     let context = format!("base=oci-layout://{}:1", layout.display());
     let out = build_text(&fresh, &["--build-context", &context], "FROM base\n");
     assert_eq!(out.code, 1, "{}", out.stderr);
