@@ -15,7 +15,7 @@ use super::checks;
 use super::error::{BuildError, Place, Source};
 use super::remote::Dated;
 use super::report::{Report, told};
-use crate::attest::provenance::Material;
+use crate::attest::provenance::{Material, without_credentials};
 use crate::cache::Session;
 use crate::context::{FilesError, Tree, is_archive};
 use crate::copy::hash_download;
@@ -241,7 +241,7 @@ impl<'a> Contexts<'a> {
                 .get("BUILDKIT_CONTEXT_KEEP_GIT_DIR")
                 .is_some_and(|said| said == "1" || said == "true");
             checkout.keep_git_dir |= keep;
-            let name = format!("[internal] load git source {url}");
+            let name = format!("[internal] load git source {}", without_credentials(url));
             let brought = self.report.during(&name, |shown| self.check_out(&checkout, shown));
             let (tree, dated) = brought.map_err(|error| BuildError::refused(error.message))?;
             return Ok(far(tree, None, dated));

@@ -26,6 +26,7 @@ use super::error::{BoxError, ClientError, printable};
 use super::origin::{bare, is_loopback, port};
 use super::settings::Settings;
 use super::tls::{Tls, Trust};
+use super::wire::host_of;
 
 /// What RFC 8305 recommends.
 const HEAD_START: Duration = Duration::from_millis(250);
@@ -175,11 +176,7 @@ fn late() -> io::Error {
 async fn tunnel(mut stream: Box<dyn Stream>, proxy: &Intercept, uri: &Uri) -> Result<Box<dyn Stream>, DialError> {
     const HEAD_MAX: usize = 8 << 10;
     let to = format!("{}:{}", uri.host().unwrap_or_default(), port(uri));
-    let refused = |said: &str| DialError::Proxy {
-        proxy: proxy.uri().authority().map(ToString::to_string).unwrap_or_default(),
-        to: to.clone(),
-        said: printable(said),
-    };
+    let refused = |said: &str| DialError::Proxy { proxy: host_of(proxy.uri()), to: to.clone(), said: printable(said) };
     let secret = proxy.basic_auth().and_then(|secret| secret.to_str().ok());
     let secret = secret.map(|secret| format!("Proxy-Authorization: {secret}\r\n")).unwrap_or_default();
     let request = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n{secret}\r\n");

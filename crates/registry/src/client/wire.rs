@@ -247,7 +247,9 @@ fn answer(response: Response<Incoming>, uri: &Uri) -> Answer {
 
 /// Host and port, without what a URI may hold of secrets: signed addresses carry them in their query.
 pub(super) fn host_of(uri: &Uri) -> String {
-    uri.authority().map(ToString::to_string).unwrap_or_default()
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    // Neither a user nor a password is told with what failed.
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned()
 }
 
 /// Whether a name could not be looked up: the resolver had its own patience (resolv.conf(5), `attempts`).

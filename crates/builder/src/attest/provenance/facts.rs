@@ -245,7 +245,8 @@ fn args(request: &Request) -> BTreeMap<String, String> {
 }
 
 /// An address without user and password (BuildKit's `RedactCredentials`). What is no address stays.
-pub(crate) fn without_credentials(address: &str) -> String {
+#[must_use]
+pub fn without_credentials(address: &str) -> String {
     let Some((scheme, rest)) = address.split_once("://") else { return address.to_owned() };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);

@@ -15,7 +15,7 @@ use spec::digest::{DiffId, Digest};
 use spec::image::media;
 use spec::time::Time;
 
-pub(crate) use facts::without_credentials;
+pub use facts::without_credentials;
 pub use facts::{Facts, Kind, Material, Network, Remote, Step};
 
 use super::{Detail, Provenance, SlsaVersion};

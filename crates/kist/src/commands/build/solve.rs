@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use builder::attest::provenance::without_credentials;
 use builder::progress::{Progress, Warning};
 use engine::Host;
 use engine::build::history::{self, Past};
@@ -163,7 +164,7 @@ fn remember(
     ended: &Result<Outcome, Report>,
     drawn: &Drawn,
 ) {
-    let context = args.words().first().cloned().unwrap_or_default();
+    let context = without_credentials(args.words().first().map_or("", String::as_str));
     // A directory is called what it is called, also where it was typed as `.`.
     let path = fs::canonicalize(cli.working_dir().join(&context)).unwrap_or_else(|_| PathBuf::from(&context));
     let last = path.file_name().map_or_else(|| context.clone(), |name| name.to_string_lossy().into_owned());

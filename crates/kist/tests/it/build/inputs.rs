@@ -252,3 +252,16 @@ fn a_download_that_fails_shows_the_instruction() {
     let said = format!("ERROR: failed to build: failed to solve: failed to load {url}: invalid response status 404\n");
     assert!(out.stderr.ends_with(&said), "{}", out.stderr);
 }
+
+#[test]
+fn a_password_in_a_contexts_address_is_shown_nowhere() {
+    let kist = empty();
+    for url in ["http://me:Sesame1@127.0.0.1:1/app.git", "http://me:Sesame1@127.0.0.1:1/app.tar"] {
+        let out = kist.fails(&["build", "--progress", "plain", url]);
+        assert!(!out.stderr.contains("Sesame1") && !out.stdout.contains("Sesame1"), "{}", out.stderr);
+        assert!(out.stderr.contains("127.0.0.1:1"), "{}", out.stderr);
+    }
+    let listed = kist.ok(&["buildx", "history", "ls"]);
+    let inspected = kist.ok(&["buildx", "history", "inspect"]);
+    assert!(!format!("{listed}{inspected}").contains("Sesame1"), "{listed}\n{inspected}");
+}
