@@ -108,6 +108,16 @@ impl Bench {
         id
     }
 
+    fn tools(&self) -> Tools<'_> {
+        Tools {
+            host: &self.host,
+            registries: &self.settings,
+            git_env: &[],
+            interrupted: &NEVER,
+            errands: Errands::default(),
+        }
+    }
+
     /// The names of run directories that monitors have.
     fn berths(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.root.join("run")).unwrap().flatten();
@@ -120,13 +130,7 @@ impl Bench {
     }
 
     fn run(&self, id: &ContainerId, run: Run) -> (String, Result<Ended, MachineError>) {
-        let tools = Tools {
-            host: &self.host,
-            registries: &self.settings,
-            git_env: &[],
-            interrupted: &NEVER,
-            errands: Errands::default(),
-        };
+        let tools = self.tools();
         let mut text = String::new();
         let mut out = |stream: Stream, bytes: &[u8]| {
             let mark = if stream == Stream::Stderr { "!" } else { "" };
@@ -322,13 +326,7 @@ fn networks_are_none_and_the_hosts() {
 fn one_that_is_not_wanted_any_more_is_killed() {
     let bench = Bench::new();
     let id = bench.draft();
-    let tools = Tools {
-        host: &bench.host,
-        registries: &bench.settings,
-        git_env: &[],
-        interrupted: &NEVER,
-        errands: Errands::default(),
-    };
+    let tools = bench.tools();
     let since = Instant::now();
     let ended = tools.run(&id, command("sleep 100"), &mut |_, _| {}, &|| since.elapsed() > Duration::from_millis(200));
     assert_eq!(ended.unwrap(), Ended::Cancelled);
@@ -337,13 +335,7 @@ fn one_that_is_not_wanted_any_more_is_killed() {
 
 fn the_next_one_has_a_monitor_already() {
     let bench = Bench::new();
-    let tools = Tools {
-        host: &bench.host,
-        registries: &bench.settings,
-        git_env: &[],
-        interrupted: &NEVER,
-        errands: Errands::default(),
-    };
+    let tools = bench.tools();
     let say = |id: &ContainerId, network: &str, more| {
         let defaults = RunDefaults { network: network.into(), ..RunDefaults::default() };
         let mut said = String::new();

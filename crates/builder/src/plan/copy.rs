@@ -94,7 +94,7 @@ impl Planner<'_> {
     }
 
     /// What is linked stands on nothing, and has no base that would say a time.
-    fn link_epoch(&self) -> Time {
+    pub(super) fn link_epoch(&self) -> Time {
         self.epoch.unwrap_or(Time::from_ns(0)).min(Time::from_ns(0))
     }
 

@@ -4,7 +4,6 @@ use spec::digest::ChainId;
 use spec::image::ImageConfig;
 use spec::platform::Platform;
 use spec::reference::Reference;
-use spec::time::Time;
 
 use super::error::{PlanError, suggesting};
 use super::graph::{CopySource, CopyStep, ImageFiles, Step, Tree, What};
@@ -274,7 +273,7 @@ impl Planner<'_> {
             chmod: None,
             exclude: Vec::new(),
             parents: false,
-            epoch: self.epoch.unwrap_or(Time::from_ns(0)).min(Time::from_ns(0)),
+            epoch: self.link_epoch(),
             is_derived: self.epoch.is_none(),
         };
         Some(self.graph.add(Step { name, what: What::Copy(Box::new(copy)), span, anew: false }))
